@@ -1,0 +1,262 @@
+//! Four lanes of f32 or f64, and the scalar beside them.
+//!
+//! A formula is written once, for any [`Real`]: a scalar or four lanes. Of what `wide` offers only
+//! the operations of IEEE 754 are used (+ - · / √ comparison, selection); `max`, `mul_add`,
+//! horizontal sums and reciprocals differ between targets in rounding or in what they do to NaN and
+//! -0, so none of them appears. An f64x4 is two registers of 128 bits: both element types have four
+//! lanes and hence the same order of additions.
+
+use core::cell::Cell;
+use core::ops::{Add, Div, Mul, Sub};
+use wide::{f32x4, f64x4};
+
+/// Lanes in a group, of either element type.
+pub const LANES: usize = 4;
+
+/// A number, or lanes of numbers: what formulas are written in.
+pub trait Real:
+    Copy + PartialEq + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    /// Zero.
+    const ZERO: Self;
+    /// `self <= bound ? then : otherwise`, lane by lane; a NaN compares false.
+    fn select_le(self, bound: Self, then: Self, otherwise: Self) -> Self;
+
+    /// `then` where `self` is finite, `otherwise` where it is infinite or NaN.
+    #[inline(always)]
+    fn select_finite(self, then: Self, otherwise: Self) -> Self {
+        #[expect(clippy::eq_op, reason = "0 if finite, else NaN")]
+        let nothing = self - self;
+        nothing.select_le(Self::ZERO, then, otherwise)
+    }
+
+    /// ReLU: `self <= 0 ? +0 : self`, which lets NaN pass and has one sign of zero.
+    #[inline(always)]
+    fn positive_part(self) -> Self {
+        self.select_le(Self::ZERO, Self::ZERO, self)
+    }
+}
+
+/// A [`Real`] of f64, in which the few numbers per channel are computed.
+pub trait Wide: Real {
+    /// The number in every lane.
+    fn splat(value: f64) -> Self;
+    /// The correctly rounded square root.
+    fn sqrt(self) -> Self;
+}
+
+/// An element type: f32 or f64.
+pub trait Element: Real + PartialOrd {
+    /// Four of them.
+    type Lanes: Lanes<Element = Self>;
+    /// Half of the last place of the largest finite value, as f64: numbers below it can be added to
+    /// any finite value without overflow.
+    const LIMIT: f64;
+    /// The smallest normal value.
+    const SMALLEST_NORMAL: f64;
+    /// A sum of squares or products below this may have lost digits to underflow.
+    const FAINT: f64;
+    /// Widens, exactly.
+    fn to_f64(self) -> f64;
+    /// Rounds to nearest.
+    fn from_f64(value: f64) -> Self;
+    /// The power of two by which elements are scaled when their squares, of this sum, left the
+    /// normal range of f64.
+    fn rescue_scale(squares: f64) -> f64;
+}
+
+/// Four lanes of an [`Element`].
+pub trait Lanes: Real {
+    /// What is in a lane.
+    type Element: Element<Lanes = Self>;
+    /// From an array.
+    fn new(values: [Self::Element; LANES]) -> Self;
+    /// To an array.
+    fn to_array(self) -> [Self::Element; LANES];
+    /// Widens each lane, exactly.
+    fn to_f64x4(self) -> f64x4;
+    /// Rounds each lane.
+    fn from_f64x4(values: f64x4) -> Self;
+    /// A bit for each lane that differs.
+    fn differs(self, other: Self) -> u32;
+
+    /// One number in every lane.
+    #[inline(always)]
+    fn splat(value: Self::Element) -> Self {
+        Self::new([value; LANES])
+    }
+    /// From cells, in one load.
+    #[inline(always)]
+    fn load(cells: &[Cell<Self::Element>; LANES]) -> Self {
+        let [a, b, c, d] = cells;
+        Self::new([a.get(), b.get(), c.get(), d.get()])
+    }
+    /// From up to four values; `fill` in the lanes that are left.
+    #[inline(always)]
+    fn from_part(values: &[Self::Element], fill: Self) -> Self {
+        let mut lanes = fill.to_array();
+        for (lane, &value) in lanes.iter_mut().zip(values) {
+            *lane = value;
+        }
+        Self::new(lanes)
+    }
+    /// From up to four cells; `fill` in the lanes that are left.
+    #[inline(always)]
+    fn load_part(cells: &[Cell<Self::Element>], fill: Self) -> Self {
+        let mut lanes = fill.to_array();
+        for (lane, cell) in lanes.iter_mut().zip(cells) {
+            *lane = cell.get();
+        }
+        Self::new(lanes)
+    }
+    /// To cells: four of them in one store, or as many as there are.
+    #[inline(always)]
+    fn store(self, cells: &[Cell<Self::Element>]) {
+        for (cell, lane) in cells.iter().zip(self.to_array()) {
+            cell.set(lane);
+        }
+    }
+}
+
+macro_rules! impl_lanes {
+    ($element:ident, $lanes:ident, $widen:expr, $narrow:expr) => {
+        impl Real for $element {
+            const ZERO: Self = 0.0;
+            #[inline(always)]
+            fn select_le(self, bound: Self, then: Self, otherwise: Self) -> Self {
+                if self <= bound { then } else { otherwise }
+            }
+        }
+        impl Real for $lanes {
+            const ZERO: Self = $lanes::new([0.0; LANES]);
+            #[inline(always)]
+            fn select_le(self, bound: Self, then: Self, otherwise: Self) -> Self {
+                self.simd_le(bound).select(then, otherwise)
+            }
+        }
+        impl Lanes for $lanes {
+            type Element = $element;
+            #[inline(always)]
+            fn new(values: [$element; LANES]) -> Self {
+                $lanes::new(values)
+            }
+            #[inline(always)]
+            fn to_array(self) -> [$element; LANES] {
+                $lanes::to_array(self)
+            }
+            #[inline(always)]
+            fn to_f64x4(self) -> f64x4 {
+                $widen(self)
+            }
+            #[inline(always)]
+            fn from_f64x4(values: f64x4) -> Self {
+                $narrow(values)
+            }
+            #[inline(always)]
+            fn differs(self, other: Self) -> u32 {
+                self.simd_ne(other).to_bitmask()
+            }
+        }
+    };
+}
+
+impl_lanes!(
+    f32,
+    f32x4,
+    |lanes: f32x4| f64x4::new(lanes.to_array().map(f64::from)),
+    |lanes: f64x4| f32x4::new(lanes.to_array().map(|value| value as f32))
+);
+impl_lanes!(f64, f64x4, |lanes| lanes, |lanes| lanes);
+
+impl Element for f32 {
+    type Lanes = f32x4;
+    const LIMIT: f64 = power_of_two(103);
+    const SMALLEST_NORMAL: f64 = power_of_two(-126);
+    const FAINT: f64 = power_of_two(-96);
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+    #[inline(always)]
+    fn from_f64(value: f64) -> Self {
+        value as f32
+    }
+    fn rescue_scale(_squares: f64) -> f64 {
+        1.0 // the square of any f32 is a normal f64, or 0
+    }
+}
+
+impl Element for f64 {
+    type Lanes = f64x4;
+    const LIMIT: f64 = power_of_two(970);
+    const SMALLEST_NORMAL: f64 = power_of_two(-1022);
+    const FAINT: f64 = power_of_two(-960);
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self
+    }
+    #[inline(always)]
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+    fn rescue_scale(squares: f64) -> f64 {
+        power_of_two(if squares < 1.0 { 600 } else { -600 })
+    }
+}
+
+impl Wide for f64 {
+    #[inline(always)]
+    fn splat(value: f64) -> Self {
+        value
+    }
+    // core has no square root; the lanes have.
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        f64x4::splat(self).sqrt().to_array()[0]
+    }
+}
+
+impl Wide for f64x4 {
+    #[inline(always)]
+    fn splat(value: f64) -> Self {
+        f64x4::splat(value)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        f64x4::sqrt(self)
+    }
+}
+
+/// Four channels of a row from lane `group`·4 on; `fill` beyond its end.
+#[inline(always)]
+pub(crate) fn lanes_of<E: Element>(row: &[E], group: usize, fill: E::Lanes) -> E::Lanes {
+    let rest = &row[group * LANES..];
+    match rest.first_chunk::<LANES>() {
+        Some(&whole) => E::Lanes::new(whole),
+        None => E::Lanes::from_part(rest, fill),
+    }
+}
+
+/// |v|, keeping NaN.
+#[inline(always)]
+pub(crate) fn magnitude<R: Real>(v: R) -> R {
+    v.select_le(R::ZERO, R::ZERO - v, v)
+}
+
+/// A bit for each lane that is infinite or NaN.
+#[inline(always)]
+pub(crate) fn not_finite(v: f64x4) -> u32 {
+    magnitude(v).simd_lt(f64x4::splat(f64::INFINITY)).to_bitmask() ^ 0b1111
+}
+
+/// The sum of four lanes.
+#[inline(always)]
+pub(crate) fn across(lanes: f64x4) -> f64 {
+    let [a, b, c, d] = lanes.to_array();
+    (a + b) + (c + d)
+}
+
+/// 2 to the power of `exponent`, for normal results.
+pub const fn power_of_two(exponent: i64) -> f64 {
+    f64::from_bits(((exponent + 1023) as u64) << 52)
+}

@@ -1,0 +1,40 @@
+//! Batch normalization: the arithmetic.
+//!
+//! Per channel, over the m elements that are reduced:
+//!
+//! ```text
+//! mean  μ = Σx / m                variance  σ² = Σ(x-μ)² / m            r = 1/√(σ²+ε)
+//! y  = (x-μ)·r·γ + β
+//! dβ = Σdy                        dγ = r·Σ dy·(x-μ)
+//! dx = γ·r·(dy - dβ/m - (x-μ)·r·dγ/m)           with frozen statistics:  dx = γ·r·dy
+//! ```
+//!
+//! So everything is one of two things: a *reduction* of elements to a few f64 numbers per channel
+//! ([`moments`], the sums of [`gradient`]), or an *affine map* of elements with a few numbers per
+//! channel ([`affine`], the dx of [`gradient`]). Nothing else touches elements.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`view`] | any array and reduced axes as `[outer][reduce][channels][inner]`; blocks and chunks |
+//! | [`piece`] | the part of a view that lies in memory and is worked on by one call |
+//! | [`lanes`] | four lanes of f32 or f64 and the few operations that give the same bits everywhere |
+//! | [`state`] | reductions as states that merge: block into chunk into total |
+//! | [`moments`] | count, mean and m2 of each channel |
+//! | [`affine`] | statistics and parameters → center, scale, shift; the element map |
+//! | [`gradient`] | the two sums of a channel, dx |
+//!
+//! Each of the last three has one file for each memory pattern: `channels_last` (channels lie in
+//! lanes, rows stream by) and `channels_first` (a channel is a run of contiguous segments).
+//!
+//! The results hold to bounds that do not depend on the offset of the data (docs/numerics.md), and
+//! they are the same bits on every target: no operation is used whose result may differ.
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod affine;
+pub mod gradient;
+pub mod lanes;
+pub mod moments;
+pub mod piece;
+pub mod state;
+pub mod view;
