@@ -1,0 +1,139 @@
+//! What JavaScript writes before a call: the piece, its arrays, and the numbers per channel.
+
+use batchnorm::affine::Channels;
+use batchnorm::gradient::TotalsTable;
+use batchnorm::piece::{Array, Extent};
+use batchnorm::view::{Blocking, TILE};
+use core::cell::Cell;
+
+/// The piece and its arrays; ts/wasm.ts has the same list.
+#[repr(C)]
+pub struct Call {
+    outer: usize,
+    rows: usize,
+    channels: usize,
+    inner: usize,
+    channels_last: usize,
+    copies: usize,
+    block_rows: usize,
+    blocks: usize,
+    arrays: [Place; 3],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Place {
+    ptr: usize,
+    outer_stride: usize,
+    row_stride: usize,
+}
+
+impl Call {
+    /// To be written.
+    pub const EMPTY: Self = Self {
+        outer: 0,
+        rows: 0,
+        channels: 0,
+        inner: 0,
+        channels_last: 1,
+        copies: 1,
+        block_rows: 1,
+        blocks: 1,
+        arrays: [Place { ptr: 0, outer_stride: 0, row_stride: 0 }; 3],
+    };
+
+    /// The size of the piece.
+    pub fn extent(&self) -> Extent {
+        Extent { outer: self.outer, rows: self.rows, channels: self.channels, inner: self.inner }
+    }
+
+    /// The blocking of the view that the piece is of.
+    pub fn blocking(&self) -> Blocking {
+        Blocking { copies: self.copies, rows: self.block_rows, blocks: self.blocks }
+    }
+
+    /// Whether the view has no inner: channels lie in lanes.
+    pub fn is_channels_last(&self) -> bool {
+        self.channels_last != 0
+    }
+
+    /// An array that is only read during the call.
+    pub fn read<T>(&self, index: usize) -> Array<'_, T> {
+        let place = self.arrays[index];
+        // SAFETY: `ptr` is that of a staging buffer or of a live allocation of the user, aligned,
+        // with `len` elements behind it; nothing writes there during the call. Any bits are a float.
+        let data = unsafe { core::slice::from_raw_parts(place.ptr as *const T, self.len(place)) };
+        Array { data, outer_stride: place.outer_stride, row_stride: place.row_stride }
+    }
+
+    /// An array that may be written during the call, and may be the same as another.
+    pub fn share<T>(&self, index: usize) -> Array<'_, Cell<T>> {
+        self.read(index)
+    }
+
+    fn len(&self, place: Place) -> usize {
+        if self.outer == 0 || self.rows == 0 {
+            return 0;
+        }
+        (self.outer - 1) * place.outer_stride
+            + (self.rows - 1) * place.row_stride
+            + self.channels * self.inner
+    }
+}
+
+/// The numbers per channel; ts/wasm.ts has the same list.
+#[repr(C)]
+pub struct ChannelTable {
+    /// Mean.
+    pub mean: [f64; TILE],
+    /// Biased variance.
+    pub variance: [f64; TILE],
+    /// Learned scale.
+    pub gamma: [f64; TILE],
+    /// Learned offset.
+    pub beta: [f64; TILE],
+    /// Elements reduced.
+    pub count: [f64; TILE],
+    /// Gradient of gamma.
+    pub dgamma: [f64; TILE],
+    /// Gradient of beta.
+    pub dbeta: [f64; TILE],
+}
+
+impl ChannelTable {
+    /// To be written.
+    pub const EMPTY: Self = Self {
+        mean: [0.0; TILE],
+        variance: [0.0; TILE],
+        gamma: [0.0; TILE],
+        beta: [0.0; TILE],
+        count: [0.0; TILE],
+        dgamma: [0.0; TILE],
+        dbeta: [0.0; TILE],
+    };
+
+    /// The channels of one outer.
+    pub fn channels(&self, outer: usize, count: usize, epsilon: f64) -> Channels<'_> {
+        Channels {
+            mean: part(&self.mean, outer, count),
+            variance: part(&self.variance, outer, count),
+            gamma: part(&self.gamma, outer, count),
+            beta: part(&self.beta, outer, count),
+            epsilon,
+        }
+    }
+
+    /// The totals of one outer.
+    pub fn totals(&self, outer: usize, count: usize, frozen: bool) -> TotalsTable<'_> {
+        TotalsTable {
+            dbeta: part(&self.dbeta, outer, count),
+            dgamma: part(&self.dgamma, outer, count),
+            count: part(&self.count, outer, count),
+            frozen,
+        }
+    }
+}
+
+fn part(numbers: &[f64; TILE], outer: usize, count: usize) -> &[f64] {
+    &numbers[outer * count..][..count]
+}
