@@ -1,0 +1,42 @@
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { command, SetUpError } from "./set-up/command.mjs"
+import { projectNode, root, toolsFolder } from "./set-up/environment.mjs"
+import { fingerprint, isStamped, stamped } from "./set-up/fingerprint.mjs"
+
+const name = "package"
+const outputs = ["index.js", "index.d.ts", "slim.js", "slim.d.ts", "kernel.wasm"].map((file) => `dist/${file}`)
+const inputs = () =>
+  fingerprint([
+    "ts",
+    "tsdown.config.ts",
+    "tsconfig.json",
+    "tsconfig.package.json",
+    "tools/build-package.mjs",
+    "package-lock.json",
+  ])
+
+/** @type {import("./set-up/steps.mjs").Step} */
+export const buildPackage = {
+  title: "building the package: ts → dist",
+  isCurrent: () => isStamped(name, inputs(), outputs),
+  run: (say) => stamped(name, inputs(), () => build(say)),
+}
+
+/** @param {(line: string) => void} say */
+async function build(say) {
+  const folder = join(toolsFolder, "build", "dist")
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  await command(projectNode, ["node_modules/tsdown/dist/run.mjs", "--out-dir", folder], { say, log: name })
+  copyFileSync(join(root, "ts/generated/kernel_bg.wasm"), join(folder, "kernel.wasm"))
+
+  // webpack and Next trip over it, and nothing in the bundle needs it (docs/architecture.md).
+  for (const file of readdirSync(folder).filter((entry) => entry.endsWith(".js"))) {
+    if (readFileSync(join(folder, file), "utf8").includes("import.meta")) {
+      throw new SetUpError(`dist/${file} would contain import.meta, which some bundlers cannot take`)
+    }
+  }
+  rmSync(join(root, "dist"), { recursive: true, force: true })
+  renameSync(folder, join(root, "dist"))
+}
