@@ -1,0 +1,327 @@
+import { type Convention, conventions } from "./conventions.ts"
+import { StateError } from "./errors.ts"
+import { backward, type Forward, forward, infer, moments } from "./functional.ts"
+import {
+  axesOf,
+  checkActivation,
+  checkArray,
+  checkAxes,
+  checkChannelCount,
+  checkChannels,
+  checkConvention,
+  checkEpsilon,
+  checkFlag,
+  checkMomentum,
+  checkNeed,
+  checkOneOf,
+  checkOptions,
+  checkPerChannel,
+  checkSomeElements,
+  checkVariances,
+  elements,
+  hasAxis,
+  layerAxes,
+  notFinite,
+} from "./options.ts"
+import type {
+  ChannelOptions,
+  FloatArray,
+  Gradients,
+  Like,
+  Maybe,
+  NdArray,
+  Owned,
+  PerChannel,
+  Saved,
+  Vector,
+} from "./types.ts"
+
+/** What a layer may be told. */
+export interface BatchNormOptions {
+  /** The framework whose defaults and meanings apply; `"keras"` unless given. */
+  convention?: Convention | undefined
+  epsilon?: number | undefined
+  /** The channel axis; several are a set; `[]`: one channel. */
+  axis?: number | readonly number[] | undefined
+  activation?: Maybe<"relu">
+  /** As the convention means it; null (torch): a cumulative average. */
+  momentum?: Maybe<number>
+  /** false: beta is not used. */
+  center?: boolean | undefined
+  /** false: gamma is not used. */
+  scale?: boolean | undefined
+  /** Initial γ; 1 unless given. */
+  gamma?: Maybe<PerChannel>
+  /** Initial β; 0 unless given. */
+  beta?: Maybe<PerChannel>
+  /** 0 unless given. */
+  runningMean?: Maybe<PerChannel>
+  /** 1 unless given. */
+  runningVariance?: Maybe<PerChannel>
+  /** A batch with NaN or Infinity in a channel leaves its running statistics as they were (`"skip"`) or throws. */
+  nonFinite?: "skip" | "throw" | undefined
+}
+
+/** What a forward pass of the layer may be told. */
+export interface LayerForwardOptions<Y> {
+  /** true unless given: normalize by the batch; false: by the running statistics. */
+  training?: boolean | undefined
+  /** false: the running statistics stay as they are. */
+  updateRunning?: boolean | undefined
+  /** An array like x to write y into. */
+  out?: Y | undefined
+}
+
+/** What a backward pass of the layer may be told. */
+export interface LayerBackwardOptions<X, N> {
+  /** The gradients to return; dgamma and dbeta of the layer are written all the same. */
+  need?: readonly N[] | undefined
+  /** An array like x to write dx into; dy or x will do. */
+  out?: { readonly dx?: X } | undefined
+}
+
+/**
+ * A batch normalization layer: parameters, running statistics, gradients. Its arrays are ordinary ones and the same for
+ * its whole life: write into gamma and beta, read dgamma and dbeta. There is nothing to dispose.
+ */
+export class BatchNorm {
+  readonly channels: number
+  readonly convention: Convention
+  /** The channel axes, as they were given. */
+  readonly axis: readonly number[]
+  readonly epsilon: number
+  readonly activation: "relu" | null
+  /** As the convention means it; null: a cumulative average. */
+  readonly momentum: number | null
+  /** The weight of the old running value; null: 1 - 1/batches. */
+  readonly decay: number | null
+  readonly center: boolean
+  readonly scale: boolean
+  readonly nonFinite: "skip" | "throw"
+  /** true: forward uses the running statistics even in training. */
+  frozen = false
+  readonly gamma: Vector
+  readonly beta: Vector
+  readonly runningMean: Vector
+  readonly runningVariance: Vector
+  /** Σdy·x̂ of the last backward. */
+  readonly dgamma: Vector
+  /** Σdy of the last backward. */
+  readonly dbeta: Vector
+  #batches = 0
+  #skipped = 0
+  #last: { readonly x: NdArray; readonly saved: Saved } | undefined
+
+  /**
+   * @param channels how many, over all channel axes
+   * @throws ArgumentError, ShapeError
+   */
+  constructor(channels: number, options?: BatchNormOptions) {
+    const given = checkOptions(options, "options") ?? {}
+    this.channels = checkChannels(channels)
+    this.convention = checkConvention(given.convention)
+    const meaning = conventions[this.convention]
+    this.axis = Object.freeze(layerAxes(given.axis ?? meaning.axis))
+    this.epsilon = checkEpsilon(given.epsilon, meaning.epsilon)
+    this.activation = checkActivation(given.activation)
+    this.momentum = checkMomentum(given.momentum, this.convention)
+    this.decay = this.momentum === null || meaning.weighsOld ? this.momentum : 1 - this.momentum
+    this.center = checkFlag(given.center, true, "center")
+    this.scale = checkFlag(given.scale, true, "scale")
+    this.nonFinite = checkOneOf(given.nonFinite, ["skip", "throw"], "skip", "nonFinite")
+    const vector = (name: "gamma" | "beta" | "runningMean" | "runningVariance", absent: number): Vector => {
+      const values = checkPerChannel(given[name], channels, name)
+      return values ? Float64Array.from(values) : new Float64Array(channels).fill(absent)
+    }
+    this.gamma = vector("gamma", 1)
+    this.beta = vector("beta", 0)
+    this.runningMean = vector("runningMean", 0)
+    this.runningVariance = vector("runningVariance", 1)
+    checkVariances(this.runningVariance, "runningVariance")
+    this.dgamma = new Float64Array(channels)
+    this.dbeta = new Float64Array(channels)
+  }
+
+  /** Batches that the running statistics have followed. */
+  get batches(): number {
+    return this.#batches
+  }
+
+  /** Channels, summed over batches, whose running statistics stayed as they were: the batch held NaN or Infinity. */
+  get skipped(): number {
+    return this.#skipped
+  }
+
+  /**
+   * Normalizes by the statistics of the batch, which the running ones follow; with `training: false`, or frozen, by the
+   * running ones. Keeps x until `backward`.
+   *
+   * @throws as the function `forward`; ShapeError where x has other channels
+   */
+  forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray<Owned<T>>>(
+    x: NdArray<T>,
+    options?: LayerForwardOptions<Y>,
+  ): Y {
+    const given = checkOptions(options, "options") ?? {}
+    const training = checkFlag(given.training, true, "training") && !this.frozen
+    const update = checkFlag(given.updateRunning, true, "updateRunning")
+    const { axis, count } = this.#axisOf(x)
+    const out = given.out === undefined ? undefined : { y: given.out }
+    const base = { ...this.#options(axis), out }
+    if (!training) {
+      const statistics = { mean: this.runningMean, variance: this.runningVariance }
+      return this.#keep(x, forward<T, Y>(x, { ...base, ...statistics }))
+    }
+    const meaning = conventions[this.convention]
+    checkSomeElements(count, meaning.refusesSingle ? 2 : 1, "x")
+    if (this.nonFinite === "throw") this.#refuseNonFinite(x, axis)
+    const result = forward<T, Y>(x, base)
+    if (update) this.#follow(result.saved, meaning.unbiased)
+    return this.#keep(x, result)
+  }
+
+  /**
+   * The gradients of the last forward, once. Writes dgamma and dbeta.
+   *
+   * @throws StateError before a forward, twice, or after one in place
+   */
+  backward<
+    T extends FloatArray,
+    X extends NdArray<Like<T>> = NdArray<Owned<T>>,
+    N extends keyof Gradients = keyof Gradients,
+  >(dy: NdArray<T>, options?: LayerBackwardOptions<X, N>): Pick<Gradients<X>, N> {
+    if (!this.#last) {
+      throw new StateError("backward: no forward pass to go back from; each forward allows one backward")
+    }
+    const { x, saved } = this.#last
+    const given = checkOptions(options, "options") ?? {}
+    const names = ["dx", "dgamma", "dbeta"] as unknown as readonly N[]
+    const need = checkNeed(given.need, names)
+    const needsDx = need.includes("dx" as N)
+    const gradients = backward<FloatArray, X, keyof Gradients>(dy, x, saved, {
+      need: needsDx ? ["dx", "dgamma", "dbeta"] : ["dgamma", "dbeta"],
+      out: { dgamma: this.dgamma, dbeta: this.dbeta, ...(given.out?.dx ? { dx: given.out.dx } : {}) },
+    })
+    this.#last = undefined
+    return Object.fromEntries(need.map((name) => [name, gradients[name as keyof Gradients]])) as Pick<Gradients<X>, N>
+  }
+
+  /**
+   * Normalizes by the running statistics; nothing is kept.
+   *
+   * @throws as the function `infer`; ShapeError where x has other channels
+   */
+  infer<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray<Owned<T>>>(
+    x: NdArray<T>,
+    options?: { out?: Y | undefined },
+  ): Y {
+    const { axis } = this.#axisOf(x)
+    const given = checkOptions(options, "options") ?? {}
+    const statistics = { mean: this.runningMean, variance: this.runningVariance }
+    return infer<T, Y>(x, { ...this.#options(axis), ...statistics, out: given.out })
+  }
+
+  /** Running mean 0 and variance 1, no batches. */
+  resetRunningStatistics(): void {
+    this.runningMean.fill(0)
+    this.runningVariance.fill(1)
+    this.#batches = 0
+    this.#skipped = 0
+  }
+
+  /** Options, parameters and running statistics, for `JSON.stringify` and back. */
+  toJSON(): object {
+    const { channels, convention, axis, epsilon, activation, momentum, center, scale, nonFinite, frozen } = this
+    const numbers = (vector: Vector) => Array.from(vector, (value) => (Number.isFinite(value) ? value : `${value}`))
+    return {
+      version: 1,
+      channels,
+      options: { convention, axis, epsilon, activation, momentum, center, scale, nonFinite },
+      frozen,
+      batches: this.#batches,
+      skipped: this.#skipped,
+      gamma: numbers(this.gamma),
+      beta: numbers(this.beta),
+      runningMean: numbers(this.runningMean),
+      runningVariance: numbers(this.runningVariance),
+    }
+  }
+
+  /**
+   * The layer that `toJSON` wrote, to the last bit.
+   *
+   * @throws ArgumentError for anything else
+   */
+  static fromJSON(json: object): BatchNorm {
+    const record = checkOptions(json, "json") as Partial<Record<string, unknown>>
+    checkOneOf(`${record?.version}`, ["1"], "", "json.version")
+    const vector = (name: string) => {
+      const list = record[name]
+      return Array.isArray(list) ? list.map((value) => (typeof value === "string" ? Number(value) : value)) : null
+    }
+    const layer = new BatchNorm(record.channels as number, {
+      ...(record.options as BatchNormOptions),
+      gamma: vector("gamma"),
+      beta: vector("beta"),
+      runningMean: vector("runningMean"),
+      runningVariance: vector("runningVariance"),
+    })
+    layer.frozen = checkFlag(record.frozen as boolean, false, "json.frozen")
+    layer.#batches = Number(record.batches ?? 0)
+    layer.#skipped = Number(record.skipped ?? 0)
+    return layer
+  }
+
+  #options(axis: readonly number[]): ChannelOptions {
+    const { epsilon, activation } = this
+    return { axis, epsilon, activation, gamma: this.scale ? this.gamma : null, beta: this.center ? this.beta : null }
+  }
+
+  /** The channel axes of x, and the elements of each channel. */
+  #axisOf(x: NdArray): { axis: readonly number[]; count: number } {
+    const { shape } = checkArray(x, "x")
+    const one = conventions[this.convention].rankOne && shape.length === 1 && this.channels === 1
+    const axis = one ? [] : this.axis
+    const mask = checkAxes(axis, shape.length, 0, "axis")
+    const kept = shape.filter((_, index) => hasAxis(mask, index))
+    checkChannelCount(elements(kept), this.channels, axesOf(mask, shape.length))
+    return { axis, count: elements(shape.filter((_, index) => !hasAxis(mask, index))) }
+  }
+
+  #keep<Y extends NdArray>(x: NdArray, { y, saved }: Forward<Y>): Y {
+    this.#last = { x, saved }
+    return y
+  }
+
+  #refuseNonFinite(x: NdArray, axis: readonly number[]): void {
+    const rank = x.shape.length
+    const reduced = 2 ** rank - 1 - checkAxes(axis, rank, 0, "axis")
+    const { mean, variance } = moments(x, axesOf(reduced, rank))
+    const channel = mean.data.findIndex((value, index) => !Number.isFinite(value + (variance.data[index] as number)))
+    if (channel >= 0) throw notFinite(channel)
+  }
+
+  /** running = decay·running + (1-decay)·batch, in the channels whose batch is finite. */
+  #follow({ mean, variance, count }: Saved, unbiased: boolean): void {
+    this.#batches++
+    const decay = this.decay ?? 1 - 1 / this.#batches
+    for (let channel = 0; channel < this.channels; channel++) {
+      const batchMean = mean[channel] as number
+      const biased = variance[channel] as number
+      if (!Number.isFinite(batchMean) || !Number.isFinite(biased)) {
+        this.#skipped++
+        continue
+      }
+      this.runningMean[channel] = blend(this.runningMean[channel] as number, batchMean, decay)
+      const m = count[channel] as number
+      // One element has no unbiased variance: the running one stays.
+      if (unbiased && m <= 1) continue
+      const batchVariance = unbiased ? biased * (m / (m - 1)) : biased
+      this.runningVariance[channel] = blend(this.runningVariance[channel] as number, batchVariance, decay)
+    }
+  }
+}
+
+function blend(old: number, fresh: number, decay: number): number {
+  return decay * old + (1 - decay) * fresh
+}

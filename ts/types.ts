@@ -1,0 +1,81 @@
+/** The element types. */
+export type FloatArray = Float32Array | Float64Array
+
+/** A dense row-major array; shape `[]` is a scalar. Structural: a literal will do. */
+export interface NdArray<T extends FloatArray = FloatArray> {
+  readonly data: T
+  readonly shape: readonly number[]
+}
+
+/** x's element type on a buffer of the caller's own: what results are. */
+export type Owned<T extends FloatArray> = T extends Float32Array ? Float32Array<ArrayBuffer> : Float64Array<ArrayBuffer>
+
+/** x's element type on any buffer, shared memory included: what dy and `out` may be. */
+export type Like<T extends FloatArray> = T extends Float32Array ? Float32Array : Float64Array
+
+/** One number per channel. */
+export type Vector = Float64Array<ArrayBuffer>
+
+/** A value, or none. */
+export type Maybe<T> = T | null | undefined
+
+/** A parameter of tf.nn's signature: it broadcasts as in NumPy, a bare array along the last axis. */
+export type Broadcastable = number | ArrayLike<number> | NdArray
+
+/** One number per channel, in the order of the channel axes. */
+export type PerChannel = ArrayLike<number> | NdArray
+
+/** Mean and biased variance (m2 / m), shaped as the axes that are kept. */
+export interface MeanVariance {
+  readonly mean: NdArray<Vector>
+  readonly variance: NdArray<Vector>
+}
+
+/** Mean and biased variance of each channel. */
+export interface Statistics {
+  readonly mean: PerChannel
+  /** Not negative. */
+  readonly variance: PerChannel
+}
+
+/** What is per channel, and which axes the channels are. */
+export interface ChannelOptions {
+  /** γ; none: 1. */
+  gamma?: Maybe<PerChannel>
+  /** β; none: 0. */
+  beta?: Maybe<PerChannel>
+  /** ε, added to each variance; 1e-3 unless given. */
+  epsilon?: number | undefined
+  /** The channel axis, -1 unless given; several are a set; `[]`: all of x is one channel. */
+  axis?: number | readonly number[] | undefined
+  /** What follows y, in the same pass. */
+  activation?: Maybe<"relu">
+}
+
+/**
+ * All that a backward pass needs per channel, copied: plain, cloneable, nothing to dispose, and itself valid options
+ * for `infer`.
+ */
+export interface Saved extends Statistics {
+  readonly mean: Vector
+  /** Biased. */
+  readonly variance: Vector
+  /** The elements reduced, m. */
+  readonly count: Vector
+  readonly gamma: Vector | null
+  readonly beta: Vector | null
+  readonly epsilon: number
+  readonly axis: readonly number[]
+  readonly activation: "relu" | null
+  /** The statistics were given, not those of the batch. */
+  readonly frozen: boolean
+  /** y was written over x, so there is no x to go back from. */
+  readonly inPlace: boolean
+}
+
+/** The gradients with respect to x, γ and β. */
+export interface Gradients<X extends NdArray = NdArray> {
+  readonly dx: X
+  readonly dgamma: Vector
+  readonly dbeta: Vector
+}
