@@ -28,7 +28,11 @@ async function build(say) {
   const folder = join(toolsFolder, "build", "dist")
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  await command(projectNode, ["node_modules/tsdown/dist/run.mjs", "--out-dir", folder], { say, log: name })
+  await command(projectNode, ["node_modules/tsdown/dist/run.mjs", "--out-dir", folder], {
+    say,
+    log: name,
+    isBuild: true,
+  })
   copyFileSync(join(root, "ts/generated/kernel_bg.wasm"), join(folder, "kernel.wasm"))
 
   // webpack and Next trip over it, and nothing in the bundle needs it (docs/architecture.md).

@@ -47,6 +47,7 @@ async function build(say) {
     say,
     env,
     log: name,
+    isBuild: true,
   })
 
   const wasm = join(folder, "kernel_bg.wasm")

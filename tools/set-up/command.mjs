@@ -28,10 +28,11 @@ export function interrupt() {
  * @param {(line: string) => void} [options.say]
  * @param {NodeJS.ProcessEnv} [options.env]
  * @param {string} [options.log] name of the log that is written when the program fails
+ * @param {boolean} [options.isBuild] whether a failure is one of the sources, to be shown as the program tells it
  * @param {string} [options.missing] what to say when there is no such program
  * @returns {Promise<string>}
  */
-export function command(program, args, { say = () => {}, env = environment(), log, missing } = {}) {
+export function command(program, args, { say = () => {}, env = environment(), log, isBuild = false, missing } = {}) {
   const line = [program.split("/").pop(), ...args].join(" ")
   if (stopped) return Promise.reject(new SetUpError("interrupted"))
   return new Promise((resolve, reject) => {
@@ -54,7 +55,10 @@ export function command(program, args, { say = () => {}, env = environment(), lo
     child.once("close", (code, signal) => {
       children.delete(child)
       if (code === 0) resolve(output)
-      else reject(new SetUpError(failure(line, output, signal ? `was ended by ${signal}` : "failed", log)))
+      else {
+        if (isBuild && !stopped) console.error(`\n${output.trim()}\n`)
+        reject(new SetUpError(failure(line, output, signal ? `was ended by ${signal}` : "failed", log)))
+      }
     })
   })
 }

@@ -1,0 +1,79 @@
+import {
+  allocate,
+  BatchNorm,
+  type BatchNormOptions,
+  type Convention,
+  infer,
+  type NdArray,
+  type ResidentArray,
+} from "batchnorm"
+import { exactly } from "./exactly.ts"
+
+type Vector = Float64Array<ArrayBuffer>
+type Own32 = NdArray<Float32Array<ArrayBuffer>>
+
+declare const f32: NdArray<Float32Array>
+declare const f64: NdArray<Float64Array>
+
+export const plain = new BatchNorm(3)
+const norm = new BatchNorm(3, {
+  convention: "torch",
+  epsilon: undefined,
+  axis: [1],
+  activation: "relu",
+  momentum: null,
+  center: true,
+  scale: undefined,
+  gamma: [1, 1, 1],
+  beta: null,
+  runningMean: new Float32Array(3),
+  runningVariance: { data: new Float64Array(3), shape: [3] },
+  nonFinite: "throw",
+})
+exactly<"keras" | "torch" | "onnx" | "tf-fused">()(null! as Convention)
+export const options: BatchNormOptions = {}
+// @ts-expect-error: no such convention
+new BatchNorm(3, { convention: "caffe" })
+// @ts-expect-error: the number of channels is needed
+new BatchNorm()
+
+exactly<number>()(norm.channels)
+exactly<Convention>()(norm.convention)
+exactly<readonly number[]>()(norm.axis)
+exactly<number>()(norm.epsilon)
+exactly<number | null>()(norm.decay)
+for (const vector of [norm.gamma, norm.beta, norm.dgamma, norm.dbeta, norm.runningMean, norm.runningVariance]) {
+  exactly<Vector>()(vector)
+  vector[0] = 1
+}
+norm.frozen = true
+exactly<number>()(norm.batches)
+exactly<number>()(norm.skipped)
+// @ts-expect-error: the same array for the layer's whole life
+norm.gamma = new Float64Array(3)
+// @ts-expect-error: counted by the layer
+norm.batches = 0
+
+exactly<Own32>()(norm.forward(f32))
+exactly<Own32>()(norm.forward(f32, { training: false, updateRunning: undefined }))
+export const y: NdArray<Float32Array> = norm.forward(f32, { out: undefined })
+exactly<NdArray<Float64Array<ArrayBuffer>>>()(norm.infer(f64))
+exactly<ResidentArray<Float32Array<ArrayBuffer>>>()(norm.forward(f32, { out: allocate([2, 3]) }))
+exactly<ResidentArray<Float32Array<ArrayBuffer>>>()(norm.infer(f32, { out: allocate([2, 3]) }))
+// @ts-expect-error: out has the element type of x
+norm.infer(f32, { out: f64 })
+
+const gradients = norm.backward(f32)
+exactly<"dx" | "dgamma" | "dbeta">()(null! as keyof typeof gradients)
+exactly<Own32>()(gradients.dx)
+exactly<Vector>()(gradients.dgamma)
+exactly<ResidentArray<Float32Array<ArrayBuffer>>>()(norm.backward(f32, { out: { dx: allocate([2, 3]) } }).dx)
+export const some = norm.backward(f32, { need: ["dgamma"] })
+exactly<"dgamma">()(null! as keyof typeof some)
+
+norm.resetRunningStatistics()
+exactly<BatchNorm>()(BatchNorm.fromJSON(norm.toJSON()))
+exactly<BatchNorm>()(BatchNorm.fromJSON(JSON.parse(JSON.stringify(norm)) as object))
+
+// A layer's own arrays are options of the functions.
+infer(f32, { mean: norm.runningMean, variance: norm.runningVariance, gamma: norm.gamma, beta: norm.beta })

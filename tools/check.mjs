@@ -1,0 +1,41 @@
+// Formatting, lints and types of Rust and TypeScript: npm run check
+import { pathToFileURL } from "node:url"
+import { checkTypes } from "./check-types.mjs"
+import { inColour, program } from "./program.mjs"
+import { one, runAll } from "./tally.mjs"
+import { checkWalls } from "./walls.mjs"
+
+/**
+ * @param {string} title
+ * @param {string} name
+ * @param {string[]} args
+ * @param {Record<string, string>} [env]
+ * @returns {import("./tally.mjs").Check}
+ */
+const command = (title, name, args, env = {}) => ({
+  title,
+  run: async () => one((await program(name, args, { env })).code === 0),
+})
+
+const clippy = ["clippy", "--locked", "--quiet"]
+const deny = ["--", "-D", "warnings"]
+const wasm = ["--target", "wasm32-unknown-unknown", "-p", "batchnorm-wasm"]
+
+/** @type {readonly import("./tally.mjs").Check[]} */
+export const checks = [
+  command("Rust formatting", "cargo", ["fmt", "--all", "--check"]),
+  command("Rust lints", "cargo", [...clippy, "--workspace", "--all-targets", ...deny]),
+  command("Rust lints, WebAssembly", "cargo", [...clippy, ...wasm, ...deny]),
+  { title: "walls", run: checkWalls },
+  command("TypeScript types, everything", "tsc", ["-p", "tsconfig.json"]),
+  command("TypeScript types, the package alone", "tsc", ["-p", "tsconfig.package.json", "--noEmit"]),
+  { title: "TypeScript types, as consumers see them", run: checkTypes },
+  command("TypeScript formatting and lints", "biome", [
+    "ci",
+    "--error-on-warnings",
+    `--colors=${inColour ? "force" : "off"}`,
+  ]),
+  command("unused files, exports and packages", "knip", []),
+]
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) process.exitCode = await runAll(checks)
