@@ -93,7 +93,7 @@ impl<V: Real> Affine<V> {
 }
 
 /// Folds four channels, and says (a bit a lane) which of them need the [`Exact`] path.
-#[inline(always)]
+#[inline(never)]
 pub fn fold<V: Lanes>(channel: Channel<f64x4>) -> (Affine<V>, u32) {
     let Channel { mean, inverse_deviation, gamma, beta } = channel;
     let slope = gamma * inverse_deviation;
@@ -121,6 +121,7 @@ pub struct Exact(pub Channel<f64>);
 impl Exact {
     /// The map, before any activation. Quarters, so that neither x-μ nor the sum overflows where
     /// the result does not.
+    #[inline(never)]
     pub fn apply<E: Element>(&self, x: E) -> E {
         let Channel { mean, inverse_deviation, gamma, beta } = self.0;
         let distance = x.to_f64() * 0.25 - mean * 0.25;
@@ -150,6 +151,7 @@ pub enum Map<E> {
 
 impl<E: Element> Map<E> {
     /// Of one channel.
+    #[inline(never)]
     pub fn new(channel: Channel<f64>) -> Self {
         let lanes = Channel {
             mean: f64x4::splat(channel.mean),
@@ -195,6 +197,6 @@ impl<E: Element> Affine<E> {
 
 /// The result, after ReLU if there is one.
 #[inline(always)]
-pub(crate) fn activate<const RELU: bool, V: Real>(y: V) -> V {
-    if RELU { y.positive_part() } else { y }
+pub(crate) fn activate<V: Real>(relu: bool, y: V) -> V {
+    if relu { y.positive_part() } else { y }
 }

@@ -60,9 +60,9 @@ impl LaneState for ParameterGradients<f64x4> {
 impl<R: Real> ParameterGradients<R> {
     /// Of a block with these sums; `lost` is c-μ.
     #[inline(always)]
-    fn of_block(sums: Sums<R>, inverse_deviation: R, lost: R) -> Self {
-        let dgamma = inverse_deviation * (sums.product + lost * sums.sum);
-        Self { dbeta: Sum::new(sums.sum), dgamma: Sum::new(dgamma) }
+    fn of_block(sums: Total<R>, inverse_deviation: R, lost: R) -> Self {
+        let dgamma = inverse_deviation * (sums.product + lost * sums.sum.value());
+        Self { dbeta: sums.sum, dgamma: Sum::new(dgamma) }
     }
 
     /// (dβ, dγ).
@@ -86,7 +86,7 @@ impl<V: Real> Sums<V> {
     fn push_four<const RELU: bool>(&mut self, x: [V; 4], dy: [V; 4], affine: &Affine<V>) {
         let [x0, x1, x2, x3] = x.map(|x| x - affine.center);
         let [g0, g1, g2, g3] = [(x0, dy[0]), (x1, dy[1]), (x2, dy[2]), (x3, dy[3])]
-            .map(|(x, dy)| affine.mask::<RELU>(x, dy));
+            .map(|(x, dy)| affine.mask(RELU, x, dy));
         self.sum = self.sum + ((g0 + g1) + (g2 + g3));
         self.product = self.product + ((g0 * x0 + g1 * x1) + (g2 * x2 + g3 * x3));
     }
@@ -95,7 +95,7 @@ impl<V: Real> Sums<V> {
     #[inline(always)]
     fn push<const RELU: bool>(&mut self, x: V, dy: V, affine: &Affine<V>) {
         let x = x - affine.center;
-        let dy = affine.mask::<RELU>(x, dy);
+        let dy = affine.mask(RELU, x, dy);
         self.sum = self.sum + dy;
         self.product = self.product + dy * x;
     }
@@ -104,21 +104,23 @@ impl<V: Real> Sums<V> {
 impl<V: Real> Affine<V> {
     /// dy', from x-c: what the ReLU of the forward lets through.
     #[inline(always)]
-    fn mask<const RELU: bool>(&self, distance: V, dy: V) -> V {
-        if RELU { (distance * self.scale + self.shift).select_le(V::ZERO, V::ZERO, dy) } else { dy }
+    fn mask(&self, relu: bool, distance: V, dy: V) -> V {
+        if relu { (distance * self.scale + self.shift).select_le(V::ZERO, V::ZERO, dy) } else { dy }
     }
 }
 
 /// The same sums in f64, of one channel's elements, with (x-μ)·r in place of x-c, so that they
 /// overflow only where dγ does.
-fn careful<const RELU: bool, E: Element>(
+#[inline(never)]
+fn careful<E: Element>(
+    relu: bool,
     elements: impl Iterator<Item = (E, E)>,
     channel: &Channel<f64>,
     map: &Map<E>,
 ) -> ParameterGradients<f64> {
     let mut gradients = ParameterGradients::EMPTY;
     for (x, dy) in elements {
-        if RELU && map.apply(x) <= E::ZERO {
+        if relu && map.apply(x) <= E::ZERO {
             continue;
         }
         let dy = dy.to_f64();
@@ -128,6 +130,29 @@ fn careful<const RELU: bool, E: Element>(
             gradients.dgamma.plus(product(dy, distance, channel.inverse_deviation) * 4.0);
     }
     gradients
+}
+
+/// The sums of several parts of a block.
+#[derive(Clone, Copy, Debug)]
+struct Total<R> {
+    sum: Sum<R>,
+    product: R,
+}
+
+impl<R: Real> Total<R> {
+    const ZERO: Self = Self { sum: Sum::ZERO, product: R::ZERO };
+
+    /// One part more.
+    #[inline(always)]
+    fn plus(self, part: Sums<R>) -> Self {
+        Self { sum: self.sum.plus(part.sum), product: self.product + part.product }
+    }
+}
+
+/// The sums of a block's lanes, widened.
+#[inline(always)]
+fn widen<V: Lanes>(sums: Sums<V>) -> Sums<f64x4> {
+    Sums { sum: sums.sum.to_f64x4(), product: sums.product.to_f64x4() }
 }
 
 /// What dx needs of a channel, or of four, beside the forward's map.
@@ -189,10 +214,10 @@ impl<V: Real> Slope<V> {
 
     /// dx.
     #[inline(always)]
-    fn apply<const RELU: bool, const FROZEN: bool>(&self, x: V, dy: V) -> V {
+    fn apply(&self, relu: bool, frozen: bool, x: V, dy: V) -> V {
         let distance = x - self.affine.center;
-        let dy = self.affine.mask::<RELU>(distance, dy);
-        if FROZEN {
+        let dy = self.affine.mask(relu, distance, dy);
+        if frozen {
             self.dy * dy
         } else {
             self.dy * dy + (self.distance * distance + self.constant)
@@ -201,7 +226,7 @@ impl<V: Real> Slope<V> {
 }
 
 /// Folds four channels, and says (a bit a lane) which of them need the [`ExactSlope`].
-#[inline(always)]
+#[inline(never)]
 fn fold<V: Lanes>(channel: Channel<f64x4>, totals: Totals<f64x4>, frozen: bool) -> (Slope<V>, u32) {
     let (affine, exact) = crate::affine::fold::<V>(channel);
     let slope = channel.gamma * channel.inverse_deviation;
@@ -237,9 +262,10 @@ struct ExactSlope<E> {
 }
 
 impl<E: Element> ExactSlope<E> {
-    fn apply<const RELU: bool>(&self, x: E, dy: E) -> E {
+    #[inline(never)]
+    fn apply(&self, relu: bool, x: E, dy: E) -> E {
         let Channel { mean, inverse_deviation, gamma, .. } = self.channel;
-        let masked = RELU && self.map.apply(x) <= E::ZERO;
+        let masked = relu && self.map.apply(x) <= E::ZERO;
         let mut dy = if masked { 0.0 } else { dy.to_f64() };
         if !self.frozen {
             let Totals { dbeta, dgamma, count, .. } = self.totals;
@@ -258,6 +284,7 @@ enum SlopeMap<E> {
 }
 
 impl<E: Element> SlopeMap<E> {
+    #[inline(never)]
     fn new(channel: Channel<f64>, totals: Totals<f64>, frozen: bool) -> Self {
         let splat = f64x4::splat;
         let lanes = Channel {
@@ -280,10 +307,10 @@ impl<E: Element> SlopeMap<E> {
         }
     }
 
-    fn apply<const RELU: bool, const FROZEN: bool>(&self, x: E, dy: E) -> E {
+    fn apply(&self, relu: bool, frozen: bool, x: E, dy: E) -> E {
         match self {
-            Self::Folded(slope) => slope.apply::<RELU, FROZEN>(x, dy),
-            Self::Exact(exact) => exact.apply::<RELU>(x, dy),
+            Self::Folded(slope) => slope.apply(relu, frozen, x, dy),
+            Self::Exact(exact) => exact.apply(relu, x, dy),
         }
     }
 }

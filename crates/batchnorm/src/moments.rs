@@ -11,50 +11,57 @@
 //!
 //! Departures, and their reasons:
 //!
-//! 1. The mean is kept as a *reference* (the shift of the first block, an element, hence exact) plus
-//!    an *offset*: one f64 at the size of the mean would lose the increments of long inputs.
+//! 1. The mean is kept as a number and what its additions rounded away ([`Sum`]): one f64 would lose
+//!    the increments of long inputs, and δ the digits in which two means differ.
 //! 2. A block whose shift turns out poor is taken again around its own mean, while it is in cache.
-//!    Poor is: n·(s/n)² > the merged m2, so that q - s²/n may have lost digits that matter.
+//!    Poor is: 2n·(s/n)² > the merged m2, so that s and q - s²/n may have lost digits that matter.
+//!    (With n in place of 2n, clusters whose first elements are alike left the contract.)
 //! 3. A block whose squares overflow or underflow is taken in f64, two passes ([`careful`]).
 
-use crate::lanes::{Element, Lanes, Real, Wide};
+use crate::lanes::{Element, Lanes, Real};
 use crate::state::{LaneState, State, Sum, with_lane};
 use wide::f64x4;
 
 pub mod channels_first;
 pub mod channels_last;
 
-/// Count, mean (reference + offset) and m2.
+/// Count, mean and m2.
 #[derive(Clone, Copy, Debug)]
 pub struct Moments<R> {
     pub(crate) count: R,
-    pub(crate) reference: R,
-    pub(crate) offset: Sum<R>,
+    pub(crate) mean: Sum<R>,
     pub(crate) m2: Sum<R>,
 }
 
-impl<R: Real> State for Moments<R> {
-    const EMPTY: Self =
-        Self { count: R::ZERO, reference: R::ZERO, offset: Sum::ZERO, m2: Sum::ZERO };
+impl State for Moments<f64x4> {
+    const EMPTY: Self = Self::NONE;
 
-    /// Chan's formula. `other` has elements; `self` may have none, and then takes its reference.
     #[inline(always)]
     fn merge(self, other: Self) -> Self {
-        let reference = self.count.select_le(R::ZERO, other.reference, self.reference);
-        let count = self.count + other.count;
-        let weight = other.count / count;
-        let delta = (other.reference - reference) + (other.offset.value() - self.offset.value());
-        Self {
-            count,
-            reference,
-            offset: self.offset.plus(delta * weight),
-            // δ·(δ·n) and not δ²·n: with n = 0 the square alone might overflow
-            m2: self.m2.merge(other.m2).plus(delta * (delta * (self.count * weight))),
-        }
+        self.chan(other)
     }
 
     fn is_empty(&self) -> bool {
-        self.count == R::ZERO
+        self.count == f64x4::ZERO
+    }
+}
+
+impl State for Moments<f64> {
+    const EMPTY: Self = Self::NONE;
+
+    fn merge(self, other: Self) -> Self {
+        let merged = self.chan(other);
+        if merged.mean.is_finite() {
+            return merged;
+        }
+        // The means lie further apart than f64 reaches (or are none); m2 is infinite then.
+        let weight = other.count / merged.count;
+        let mean = Sum::new(self.mean() * (1.0 - weight) + other.mean() * weight);
+        Self { mean, ..merged }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.count == 0.0
     }
 }
 
@@ -63,44 +70,50 @@ impl LaneState for Moments<f64x4> {
 
     fn lane(&self, lane: usize) -> Moments<f64> {
         let get = |lanes: f64x4| lanes.to_array()[lane];
-        Moments {
-            count: get(self.count),
-            reference: get(self.reference),
-            offset: self.offset.map(get),
-            m2: self.m2.map(get),
-        }
+        Moments { count: get(self.count), mean: self.mean.map(get), m2: self.m2.map(get) }
     }
 
     fn set_lane(&mut self, lane: usize, state: Moments<f64>) {
         let set = |lanes, value| with_lane(lanes, lane, value);
-        self.count = set(self.count, state.count);
-        self.reference = set(self.reference, state.reference);
-        self.offset = self.offset.zip(state.offset, set);
+        self.count = with_lane(self.count, lane, state.count);
+        self.mean = self.mean.zip(state.mean, set);
         self.m2 = self.m2.zip(state.m2, set);
     }
 }
 
-impl<R: Wide> Moments<R> {
+impl<R: Real> Moments<R> {
+    const NONE: Self = Self { count: R::ZERO, mean: Sum::ZERO, m2: Sum::ZERO };
+
+    /// Chan's formula. `other` has elements; `self` may have none, and then takes its mean, so that
+    /// δ = 0.
+    #[inline(always)]
+    fn chan(self, other: Self) -> Self {
+        let mean =
+            self.mean.zip(other.mean, |own, others| self.count.select_le(R::ZERO, others, own));
+        let count = self.count + other.count;
+        let weight = other.count / count;
+        let delta = other.mean.distance(mean);
+        Self {
+            count,
+            mean: mean.plus(delta * weight),
+            // δ·(δ·n) and not δ²·n: with n = 0 the square alone might overflow
+            m2: self.m2.merge(other.m2).plus(delta * (delta * (self.count * weight))),
+        }
+    }
+
     /// Of a block of `count` elements with these sums around the shift.
     #[inline(always)]
     fn of_block(count: R, shift: R, sums: Sums<R>) -> Self {
         let offset = sums.sum / count;
         let m2 = sums.squares - sums.sum * offset;
         let m2 = Sum::new(m2.positive_part());
-        Self { count, reference: shift, offset: Sum::new(offset), m2 }
+        Self { count, mean: Sum::new(shift).plus(offset), m2 }
     }
 
     /// The mean, rounded to one number.
     #[inline(always)]
     pub fn mean(&self) -> R {
-        self.reference + self.offset.value()
-    }
-
-    /// n·(s/n)², which is too much where it exceeds the merged m2.
-    #[inline(always)]
-    fn excess(&self) -> R {
-        let offset = self.offset.value();
-        self.count * offset * offset
+        self.mean.value()
     }
 }
 
@@ -144,6 +157,18 @@ impl<V: Real> Sums<V> {
         self.sum = self.sum + a;
         self.squares = self.squares + a * a;
     }
+
+    /// Both sums.
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        Self { sum: self.sum + other.sum, squares: self.squares + other.squares }
+    }
+
+    /// 2n·(s/n)², which is too much where it exceeds the merged m2.
+    #[inline(always)]
+    fn excess(&self, count: V) -> V {
+        (self.sum + self.sum) * (self.sum / count)
+    }
 }
 
 /// The shift of a chunk: the mean of its first 1, 2, 4 or 8 elements, as a tree, which is exact for
@@ -175,7 +200,7 @@ fn settle<E: Element>(
     let mut squares = first.squares;
     let mut block = Moments::of_block(count, shift.to_f64(), first);
     let mut merged = chunk.merge(block);
-    if block.excess() > merged.m2.value() {
+    if first.excess(count) > merged.m2.value() {
         shift = E::from_f64(block.mean());
         let sums = retake(shift);
         squares = sums.squares;
@@ -183,6 +208,10 @@ fn settle<E: Element>(
         merged = chunk.merge(block);
     }
     let underflow = squares < E::FAINT && elements.clone().any(|x| x != shift);
+    if squares == f64::INFINITY {
+        // Around an element: from elsewhere, a mean might be rounded beyond the largest number.
+        shift = elements.clone().next().unwrap_or(shift);
+    }
     if underflow || squares == f64::INFINITY {
         merged = chunk.merge(careful(elements, shift, E::rescue_scale(squares)));
     }
@@ -202,10 +231,10 @@ fn careful<E: Element>(
         let d = d - mean;
         (rest + d, m2 + d * d)
     });
+    let mean = Sum::new(shift.to_f64() * scale).plus(mean + rest / count);
     Moments {
         count,
-        reference: shift.to_f64(),
-        offset: Sum::new((mean + rest / count) / scale),
+        mean: mean.map(|part| part / scale),
         m2: Sum::new((m2 - rest * rest / count).positive_part() / scale / scale),
     }
 }

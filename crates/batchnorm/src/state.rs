@@ -72,6 +72,12 @@ impl<R: Real> Sum<R> {
         Self { high: sum.high, low: sum.low + other.low }
     }
 
+    /// What this sum has more than the other, rounded.
+    #[inline(always)]
+    pub fn distance(self, other: Self) -> R {
+        (self.high - other.high) + (self.low - other.low)
+    }
+
     /// Both parts mapped.
     #[inline(always)]
     pub fn map<T>(self, part: impl Fn(R) -> T) -> Sum<T> {
@@ -88,6 +94,13 @@ impl<R: Real> Sum<R> {
     #[inline(always)]
     pub fn value(self) -> R {
         self.low.select_finite(self.high + self.low, self.high)
+    }
+}
+
+impl Sum<f64> {
+    /// Whether neither the sum nor a step on the way to it overflowed.
+    pub fn is_finite(self) -> bool {
+        self.low.is_finite()
     }
 }
 

@@ -22,6 +22,8 @@
 //! it is cut.
 
 use crate::lanes::LANES;
+use core::iter::StepBy;
+use core::ops::Range;
 
 /// Elements per channel that one chunk holds, rounded to whole blocks.
 pub const CHUNK: usize = 1 << 13;
@@ -29,6 +31,11 @@ pub const CHUNK: usize = 1 << 13;
 pub const BLOCK_ROWS: usize = 64;
 /// Elements of a block, channels-first.
 pub const BLOCK_ELEMENTS: usize = 1024;
+/// The parts that a block is summed in, so that no lane adds more than eight times in a row, or four
+/// times: longer runs of additions that all round the same way leave the contract.
+pub const MOMENTS_PARTS: usize = 2;
+/// Likewise, for the sums of the gradient, which are granted less.
+pub const GRADIENT_PARTS: usize = 4;
 /// Most channels that one piece may have: the size of all scratch per channel.
 pub const TILE: usize = 2048;
 /// Below this many channels several rows are read as one, where that fills the lanes better.
@@ -96,6 +103,19 @@ pub struct Blocking {
     pub rows: usize,
     /// Blocks of a chunk.
     pub blocks: usize,
+}
+
+/// Cuts the rows of a block into parts, channels-last: for each the starts of its fours, and the
+/// rows that are left then.
+pub fn cut_block<const PARTS: usize>(
+    count: usize,
+) -> impl Iterator<Item = (StepBy<Range<usize>>, Range<usize>)> {
+    let rows = BLOCK_ROWS / PARTS;
+    (0..count).step_by(rows).map(move |first| {
+        let end = count.min(first + rows);
+        let fours = end - (end - first) % 4;
+        ((first..fours).step_by(4), fours..end)
+    })
 }
 
 impl Blocking {

@@ -19,7 +19,7 @@ pub fn apply<E: Element, const RELU: bool>(
                 Map::Folded(affine) => segment::<E, RELU>([x, y], affine),
                 Map::Exact(_) => {
                     for (x, y) in x.iter().zip(y) {
-                        y.set(activate::<RELU, E>(map.apply(x.get())));
+                        y.set(activate(RELU, map.apply(x.get())));
                     }
                 }
             }
@@ -31,9 +31,9 @@ fn segment<E: Element, const RELU: bool>([x, y]: [&[Cell<E>]; 2], affine: Affine
     let lanes = affine.splat();
     let [(x, x_rest), (y, y_rest)] = [x, y].map(|row| row.as_chunks::<LANES>());
     for (x, y) in x.iter().zip(y) {
-        activate::<RELU, E::Lanes>(lanes.apply(E::Lanes::load(x))).store(y);
+        activate(RELU, lanes.apply(E::Lanes::load(x))).store(y);
     }
     for (x, y) in x_rest.iter().zip(y_rest) {
-        y.set(activate::<RELU, E>(affine.apply(x.get())));
+        y.set(activate(RELU, affine.apply(x.get())));
     }
 }

@@ -41,7 +41,7 @@ impl<E: Element> Table<E> {
         blocking: Blocking,
     ) {
         if self.any_exact {
-            return apply_each::<E, RELU>([x, y], extent, channels);
+            return apply_each([x, y], RELU, extent, channels);
         }
         let rows = [x, y].map(|rows| rows.from(0, blocking.copies));
         for (row, copies) in blocking.wide_rows(extent.rows) {
@@ -54,19 +54,21 @@ impl<E: Element> Table<E> {
     fn apply_row<const RELU: bool>(&self, [x, y]: [&[Cell<E>]; 2]) {
         let [(x, x_rest), (y, y_rest)] = [x, y].map(|row| row.as_chunks::<LANES>());
         for ((x, y), affine) in x.iter().zip(y).zip(&self.groups) {
-            activate::<RELU, E::Lanes>(affine.apply(E::Lanes::load(x))).store(y);
+            activate(RELU, affine.apply(E::Lanes::load(x))).store(y);
         }
         if !x_rest.is_empty() {
             let x_rest = E::Lanes::load_part(x_rest, E::Lanes::ZERO);
-            activate::<RELU, E::Lanes>(self.groups[x.len()].apply(x_rest)).store(y_rest);
+            activate(RELU, self.groups[x.len()].apply(x_rest)).store(y_rest);
         }
     }
 }
 
 /// Element by element, each channel by the path it needs.
 #[cold]
-fn apply_each<E: Element, const RELU: bool>(
+#[inline(never)]
+fn apply_each<E: Element>(
     rows: [Rows<'_, Cell<E>>; 2],
+    relu: bool,
     extent: Extent,
     channels: Channels<'_>,
 ) {
@@ -74,7 +76,7 @@ fn apply_each<E: Element, const RELU: bool>(
         let map = Map::<E>::new(channels.get(channel));
         for row in 0..extent.rows {
             let [x, y] = rows.map(|rows| &rows.part(row, channel, 1)[0]);
-            y.set(activate::<RELU, E>(map.apply(x.get())));
+            y.set(activate(relu, map.apply(x.get())));
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Channels-first: one channel at a time, in the blocks of its moments.
 
-use super::{ParameterGradients, Slope, SlopeMap, Sums, TotalsTable, careful};
+use super::{ParameterGradients, Slope, SlopeMap, Sums, Total, TotalsTable, careful};
 use crate::affine::{Affine, Channel, Channels, Map};
 use crate::lanes::{Element, LANES, Lanes, Real, across, magnitude};
 use crate::moments::channels_first::gather;
 use crate::piece::{Extent, Rows};
 use crate::state::{Chunked, State};
-use crate::view::{BLOCK_ELEMENTS, Blocking, TILE};
+use crate::view::{BLOCK_ELEMENTS, Blocking, GRADIENT_PARTS, TILE};
 use core::cell::Cell;
 
 /// The open sums of the channels of one outer.
@@ -79,22 +79,28 @@ impl<E: Element, const RELU: bool> ChannelSums<E, RELU> {
         if let Map::Folded(affine) = &self.map {
             let sums = Self::sums(x, dy, affine);
             let lost = affine.center.to_f64() - self.channel.mean;
-            let normal = sums.sum.is_finite() && sums.product.is_finite();
+            let normal = sums.sum.value().is_finite() && sums.product.is_finite();
             let faint = magnitude(sums.product) < E::FAINT;
             let counts = |(&x, &dy): (&E, &E)| {
-                x != affine.center && affine.mask::<RELU>(x - affine.center, dy) != E::ZERO
+                x != affine.center && affine.mask(RELU, x - affine.center, dy) != E::ZERO
             };
             if normal && !(faint && x.iter().zip(dy).any(counts)) {
                 return ParameterGradients::of_block(sums, self.channel.inverse_deviation, lost);
             }
         }
         let elements = x.iter().copied().zip(dy.iter().copied());
-        careful::<RELU, E>(elements, &self.channel, &self.map)
+        careful(RELU, elements, &self.channel, &self.map)
     }
 
-    /// Trees of four vectors onto four accumulators in turn, as in the moments.
-    fn sums(x: &[E], dy: &[E], affine: &Affine<E>) -> Sums<f64> {
+    /// Part by part, as in the moments.
+    fn sums(x: &[E], dy: &[E], affine: &Affine<E>) -> Total<f64> {
+        let [x, dy] = [x, dy].map(|block| block.chunks(BLOCK_ELEMENTS / GRADIENT_PARTS));
         let affine = affine.splat();
+        x.zip(dy).fold(Total::ZERO, |done, (x, dy)| done.plus(Self::part_sums(x, dy, &affine)))
+    }
+
+    /// Trees of four vectors onto four accumulators in turn.
+    fn part_sums(x: &[E], dy: &[E], affine: &Affine<E::Lanes>) -> Sums<f64> {
         let mut accumulators = [Sums::<E::Lanes>::ZERO; 4];
         let (x, x_rest) = x.as_chunks::<LANES>();
         let (dy, dy_rest) = dy.as_chunks::<LANES>();
@@ -102,15 +108,15 @@ impl<E: Element, const RELU: bool> ChannelSums<E, RELU> {
         let (dy_trees, dy_singles) = dy.as_chunks::<4>();
         for (x, dy) in x_trees.chunks(4).zip(dy_trees.chunks(4)) {
             for ((accumulator, x), dy) in accumulators.iter_mut().zip(x).zip(dy) {
-                accumulator.push_four::<RELU>(x.map(E::Lanes::new), dy.map(E::Lanes::new), &affine);
+                accumulator.push_four::<RELU>(x.map(E::Lanes::new), dy.map(E::Lanes::new), affine);
             }
         }
         for ((accumulator, &x), &dy) in accumulators.iter_mut().zip(x_singles).zip(dy_singles) {
-            accumulator.push::<RELU>(E::Lanes::new(x), E::Lanes::new(dy), &affine);
+            accumulator.push::<RELU>(E::Lanes::new(x), E::Lanes::new(dy), affine);
         }
         if !x_rest.is_empty() {
             let x = E::Lanes::from_part(x_rest, affine.center);
-            accumulators[3].push::<RELU>(x, E::Lanes::from_part(dy_rest, E::Lanes::ZERO), &affine);
+            accumulators[3].push::<RELU>(x, E::Lanes::from_part(dy_rest, E::Lanes::ZERO), affine);
         }
         let [a, b, c, d] = accumulators.map(|sums| [sums.sum.to_f64x4(), sums.product.to_f64x4()]);
         let total = |part: usize| across((a[part] + b[part]) + (c[part] + d[part]));
@@ -134,7 +140,7 @@ pub fn apply<E: Element, const RELU: bool, const FROZEN: bool>(
                 SlopeMap::Folded(slope) => segment::<E, RELU, FROZEN>([x, dy, dx], slope),
                 SlopeMap::Exact(_) => {
                     for ((x, dy), dx) in x.iter().zip(dy).zip(dx) {
-                        dx.set(map.apply::<RELU, FROZEN>(x.get(), dy.get()));
+                        dx.set(map.apply(RELU, FROZEN, x.get(), dy.get()));
                     }
                 }
             }
@@ -150,9 +156,9 @@ fn segment<E: Element, const RELU: bool, const FROZEN: bool>(
     let [(x, x_rest), (dy, dy_rest), (dx, dx_rest)] =
         [x, dy, dx].map(|row| row.as_chunks::<LANES>());
     for ((x, dy), dx) in x.iter().zip(dy).zip(dx) {
-        lanes.apply::<RELU, FROZEN>(E::Lanes::load(x), E::Lanes::load(dy)).store(dx);
+        lanes.apply(RELU, FROZEN, E::Lanes::load(x), E::Lanes::load(dy)).store(dx);
     }
     for ((x, dy), dx) in x_rest.iter().zip(dy_rest).zip(dx_rest) {
-        dx.set(slope.apply::<RELU, FROZEN>(x.get(), dy.get()));
+        dx.set(slope.apply(RELU, FROZEN, x.get(), dy.get()));
     }
 }

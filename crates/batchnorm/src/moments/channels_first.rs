@@ -4,7 +4,7 @@ use super::{Moments, Sums, first_shift, settle, widen};
 use crate::lanes::{Element, LANES, Lanes, across};
 use crate::piece::{Extent, Rows};
 use crate::state::{Chunked, State};
-use crate::view::{BLOCK_ELEMENTS, Blocking, TILE};
+use crate::view::{BLOCK_ELEMENTS, Blocking, MOMENTS_PARTS, TILE};
 
 /// The open reduction of the channels of one outer.
 pub struct Reduction<E> {
@@ -77,10 +77,15 @@ fn push_block<E: Element>(channel: &mut Chunked<Moments<f64>>, block: &[E], limi
     channel.set_chunk(merged, limit);
 }
 
-/// The sums of a block: trees of four vectors onto four accumulators in turn, so that no lane adds
-/// more than sixteen times in a row (longer runs bias the sum of near-constants); then single
-/// vectors, the last filled up with the shift, which adds nothing.
+/// The sums of a block, part by part.
 fn sums<E: Element>(block: &[E], shift: E) -> Sums<f64> {
+    let parts = block.chunks(BLOCK_ELEMENTS / MOMENTS_PARTS);
+    parts.fold(Sums::ZERO, |done, part| done.plus(part_sums(part, shift)))
+}
+
+/// Trees of four vectors onto four accumulators in turn, so that no lane adds more than eight times in
+/// a row; then single vectors, the last filled up with the shift, which adds nothing.
+fn part_sums<E: Element>(block: &[E], shift: E) -> Sums<f64> {
     let shifts = E::Lanes::splat(shift);
     let mut accumulators = [Sums::<E::Lanes>::ZERO; 4];
     let (vectors, rest) = block.as_chunks::<LANES>();

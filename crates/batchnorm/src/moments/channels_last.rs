@@ -4,19 +4,22 @@ use super::{Moments, Sums, first_shift, settle, widen};
 use crate::lanes::{Element, LANES, Lanes, Real, lanes_of};
 use crate::piece::{Extent, Rows};
 use crate::state::{ChunkedLanes, GROUPS, LaneState, State};
-use crate::view::Blocking;
+use crate::view::{Blocking, MOMENTS_PARTS, cut_block};
 use wide::f64x4;
 
 /// The open reduction of the channels of one outer.
 pub struct Reduction<E: Element> {
     /// Of the open block.
     block: [Block<E::Lanes>; GROUPS],
+    /// Of its parts that are done.
+    done: [Sums<f64x4>; GROUPS],
     state: ChunkedLanes<Moments<f64x4>>,
 }
 
 #[derive(Clone, Copy)]
 struct Block<V> {
     shift: V,
+    /// Of the open part.
     sums: Sums<V>,
 }
 
@@ -24,6 +27,7 @@ impl<E: Element> Reduction<E> {
     /// Of no elements.
     pub const EMPTY: Self = Self {
         block: [Block { shift: E::Lanes::ZERO, sums: Sums::ZERO }; GROUPS],
+        done: [Sums::ZERO; GROUPS],
         state: ChunkedLanes::EMPTY,
     };
 
@@ -58,27 +62,34 @@ impl<E: Element> Reduction<E> {
         for group in 0..groups {
             let shift = first_lanes(&self.state.chunk[group], row, count, group);
             self.block[group] = Block { shift, sums: Sums::ZERO };
+            self.done[group] = Sums::ZERO;
         }
-        let (whole, part) = self.block[..groups].split_at_mut(lanes / LANES);
-        for index in (0..count & !3).step_by(4) {
-            let [(a, a_rest), (b, b_rest), (c, c_rest), (d, d_rest)] =
-                [0, 1, 2, 3].map(|next| row(index + next).as_chunks::<LANES>());
-            for ((((block, &a), &b), &c), &d) in whole.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                block.sums.push_four([a, b, c, d].map(E::Lanes::new), block.shift);
+        for (fours, singles) in cut_block::<MOMENTS_PARTS>(count) {
+            let (whole, part) = self.block[..groups].split_at_mut(lanes / LANES);
+            for index in fours {
+                let [(a, a_rest), (b, b_rest), (c, c_rest), (d, d_rest)] =
+                    [0, 1, 2, 3].map(|next| row(index + next).as_chunks::<LANES>());
+                for ((((block, &a), &b), &c), &d) in whole.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                    block.sums.push_four([a, b, c, d].map(E::Lanes::new), block.shift);
+                }
+                for block in part.iter_mut() {
+                    let four = [a_rest, b_rest, c_rest, d_rest];
+                    let four = four.map(|rest| E::Lanes::from_part(rest, block.shift));
+                    block.sums.push_four(four, block.shift);
+                }
             }
-            for block in part.iter_mut() {
-                let four = [a_rest, b_rest, c_rest, d_rest];
-                let four = four.map(|rest| E::Lanes::from_part(rest, block.shift));
-                block.sums.push_four(four, block.shift);
+            for index in singles {
+                let (x, rest) = row(index).as_chunks::<LANES>();
+                for (block, &x) in whole.iter_mut().zip(x) {
+                    block.sums.push(E::Lanes::new(x), block.shift);
+                }
+                for block in part.iter_mut() {
+                    block.sums.push(E::Lanes::from_part(rest, block.shift), block.shift);
+                }
             }
-        }
-        for index in count & !3..count {
-            let (x, rest) = row(index).as_chunks::<LANES>();
-            for (block, &x) in whole.iter_mut().zip(x) {
-                block.sums.push(E::Lanes::new(x), block.shift);
-            }
-            for block in part.iter_mut() {
-                block.sums.push(E::Lanes::from_part(rest, block.shift), block.shift);
+            for (done, block) in self.done.iter_mut().zip(&mut self.block[..groups]) {
+                *done = done.plus(widen(block.sums));
+                block.sums = Sums::ZERO;
             }
         }
         for group in 0..groups {
@@ -97,13 +108,13 @@ impl<E: Element> Reduction<E> {
     ) where
         E: 'a,
     {
-        let Block { shift, sums } = self.block[group];
-        let sums = widen(sums);
+        let (shift, sums) = (self.block[group].shift, self.done[group]);
         let chunk = self.state.chunk[group];
-        let block = Moments::of_block(f64x4::splat(count as f64), shift.to_f64x4(), sums);
+        let lane_count = f64x4::splat(count as f64);
+        let block = Moments::of_block(lane_count, shift.to_f64x4(), sums);
         let mut merged = chunk.merge(block);
 
-        let poor = block.excess().simd_gt(merged.m2.value());
+        let poor = sums.excess(lane_count).simd_gt(merged.m2.value());
         let overflow = sums.squares.simd_eq(f64x4::splat(f64::INFINITY));
         let faint = sums.squares.simd_lt(f64x4::splat(E::FAINT)).to_bitmask();
         let mut ask = (poor | overflow).to_bitmask();
@@ -117,8 +128,7 @@ impl<E: Element> Reduction<E> {
             merged.set_lane(lane, chunk.lane(lane));
         }
         for lane in (0..active).filter(|lane| ask >> lane & 1 == 1) {
-            let retake =
-                |shift| widen(sum_group(row, count, group, E::Lanes::splat(shift))).lane(lane);
+            let retake = |shift| sum_group(row, count, group, E::Lanes::splat(shift)).lane(lane);
             let elements = (0..count).map(|index| row(index)[group * LANES + lane]);
             let shift = shift.to_array()[lane];
             let chunk = chunk.lane(lane);
@@ -153,14 +163,16 @@ fn sum_group<'a, E: Element + 'a>(
     count: usize,
     group: usize,
     shift: E::Lanes,
-) -> Sums<E::Lanes> {
+) -> Sums<f64x4> {
     let x = |index| lanes_of(row(index), group, shift);
-    let mut sums = Sums::ZERO;
-    for index in (0..count & !3).step_by(4) {
-        sums.push_four([x(index), x(index + 1), x(index + 2), x(index + 3)], shift);
-    }
-    for index in count & !3..count {
-        sums.push(x(index), shift);
-    }
-    sums
+    cut_block::<MOMENTS_PARTS>(count).fold(Sums::ZERO, |done, (fours, singles)| {
+        let mut sums = Sums::ZERO;
+        for index in fours {
+            sums.push_four([x(index), x(index + 1), x(index + 2), x(index + 3)], shift);
+        }
+        for index in singles {
+            sums.push(x(index), shift);
+        }
+        done.plus(widen(sums))
+    })
 }

@@ -1,0 +1,326 @@
+//! The contract (docs/numerics.md): each row of its table, as error / bound, over hostile families.
+//!
+//! `CONTRACT_SEED` and `CONTRACT_CASE` repeat a case, `CONTRACT_ROUNDS` runs more of them, `CONTRACT_FAMILY` those of one;
+//! `-- --nocapture` prints the worst ratio of each family and quantity.
+
+mod harness;
+mod reference;
+
+use harness::families::{FAMILIES, Family, GRADIENTS};
+use harness::{Float, Mode, Parameters, Rng, Shape, Statistics, setting, whole};
+use reference::{Channel, Totals, Wide, ratio};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Elements per channel: around every lane, tree, block, copy and chunk.
+const LENGTHS: &[usize] = &[
+    1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 20, 31, 32, 33, 48, 63, 64, 65, 100, 127, 128, 129,
+    191, 192, 193, 255, 256, 257, 511, 512, 513, 1000, 1023, 1024, 1025, 1535, 1536, 2047, 2048,
+    2049, 3071, 5000, 8191, 8192, 8193, 16383, 16385, 30011,
+];
+
+/// Channels beside 1..=70.
+const MANY: &[usize] = &[127, 128, 129, 255, 257, 511, 1023, 1024, 1025, 2047, 2048, 2049, 4099];
+
+/// Segment lengths, channels-first.
+const INNERS: &[usize] =
+    &[2, 3, 4, 5, 7, 9, 16, 49, 64, 196, 341, 511, 512, 513, 1023, 1024, 1025, 2047, 2049, 3136];
+
+#[derive(Clone, Copy, Debug)]
+enum Layout {
+    ChannelsLast,
+    ChannelsFirst,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    index: u64,
+    family: &'static Family,
+    shape: Shape,
+    seed: u64,
+}
+
+/// Every family with every length; the rest by chance.
+fn cases(layout: Layout) -> Vec<Case> {
+    let base = setting("CONTRACT_SEED").unwrap_or(1);
+    let rounds = setting("CONTRACT_ROUNDS").unwrap_or(1);
+    let only = setting("CONTRACT_CASE");
+    let mut cases = Vec::new();
+    for _ in 0..rounds {
+        for family in FAMILIES {
+            for &length in LENGTHS {
+                let index = cases.len() as u64;
+                let mut rng = Rng::new(base.wrapping_mul(0x1_0000_0001).wrapping_add(index));
+                let shape = shape(layout, length, &mut rng);
+                cases.push(Case { index, family, shape, seed: rng.next() });
+            }
+        }
+    }
+    let family = std::env::var("CONTRACT_FAMILY").unwrap_or_default();
+    cases.retain(|case| only.is_none_or(|only| case.index == only));
+    cases.retain(|case| case.family.0.contains(&family));
+    cases
+}
+
+/// A shape with about this many elements per channel, of a size that keeps the tests short.
+fn shape(layout: Layout, length: usize, rng: &mut Rng) -> Shape {
+    let most = (8_000 / length).max(rng.pick(&[1, 2, 3]));
+    let mut channels = 1 + rng.below(70.min(most));
+    if rng.below(8) == 0 {
+        let many: Vec<_> = MANY.iter().copied().filter(|&many| many <= most).collect();
+        if !many.is_empty() {
+            channels = rng.pick(&many);
+        }
+    }
+    let outer = if length * channels < 2000 && rng.below(4) == 0 { 2 + rng.below(2) } else { 1 };
+    match layout {
+        Layout::ChannelsLast => Shape::new(outer, length, channels, 1),
+        Layout::ChannelsFirst => {
+            let fitting: Vec<_> = INNERS.iter().copied().filter(|&i| i <= length).collect();
+            if fitting.is_empty() || rng.below(3) == 0 {
+                Shape::new(outer, 1, channels, length.max(2))
+            } else {
+                let inner = rng.pick(&fitting);
+                Shape::new(outer, length.div_ceil(inner), channels, inner)
+            }
+        }
+    }
+}
+
+/// The worst ratio of each quantity and family.
+#[derive(Default)]
+struct Worst {
+    ratios: BTreeMap<(&'static str, &'static str), (f64, String)>,
+}
+
+impl Worst {
+    fn note(&mut self, quantity: &'static str, case: &Case, ratio: f64, what: impl Fn() -> String) {
+        let entry = self.ratios.entry((quantity, case.family.0)).or_default();
+        if ratio > entry.0 || entry.1.is_empty() {
+            *entry = (ratio, format!("case {} {:?} {}", case.index, case.shape, what()));
+        }
+    }
+
+    /// Prints all, and fails where a bound is exceeded.
+    fn judge(self, name: &str) {
+        let mut table = format!("{name}: worst error / bound\n");
+        let mut broken = String::new();
+        for ((quantity, family), (ratio, what)) in &self.ratios {
+            writeln!(table, "{quantity:22} {family:26} {ratio:8.4}  {what}").unwrap();
+            if *ratio > 1.0 {
+                writeln!(broken, "{quantity}, {family}: {ratio} at {what}").unwrap();
+            }
+        }
+        for quantity in ["mean", "variance", "y given", "y batch", "dbeta", "dgamma", "dx"] {
+            let all = self.ratios.iter().filter(|(key, _)| key.0 == quantity);
+            let worst = all.fold(0.0, |worst: f64, (_, entry)| worst.max(entry.0));
+            writeln!(table, "{quantity:22} {:26} {worst:8.4}", "ALL").unwrap();
+        }
+        println!("{table}");
+        let seed = setting("CONTRACT_SEED").unwrap_or(1);
+        assert!(
+            broken.is_empty(),
+            "out of bound:\n{broken}repeat: CONTRACT_SEED={seed} CONTRACT_CASE=<case> cargo test \
+             --release -p batchnorm --test contract {name} -- --nocapture"
+        );
+    }
+}
+
+/// u·factor.
+fn units<E: Float>(factor: f64) -> Wide {
+    Wide::from(factor) * Wide::power(-E::PRECISION)
+}
+
+/// What rounding a result to its own type may cost where it is subnormal.
+fn grain<E: Float>() -> Wide {
+    Wide::power(-E::GRAIN)
+}
+
+/// The smaller of 2⁻⁵⁰·|μ| that the rounding of a mean to one f64 is granted.
+fn mean_grain(mean: Wide) -> Wide {
+    mean.abs() * Wide::power(-50)
+}
+
+fn contract<E: Float>(name: &str, layout: Layout) {
+    let mut worst = Worst::default();
+    for case in cases(layout) {
+        check_case::<E>(&case, &mut worst);
+    }
+    worst.judge(name);
+}
+
+fn values<E: Float>(rng: &mut Rng, shape: Shape, family: &Family) -> Vec<E> {
+    let limit = E::MAX;
+    let channels: Vec<Vec<f64>> = (0..shape.statistics())
+        .map(|_| (family.1)(rng, shape.count()).iter().map(|x| x.clamp(-limit, limit)).collect())
+        .collect();
+    shape.assemble(|statistic| channels[statistic].clone())
+}
+
+fn parameters(rng: &mut Rng, count: usize) -> Parameters {
+    let gammas = [1.0, -1.0, 0.0, 1e-20, 1e20, 1e-38, 3e30, -0.37, 1e-3];
+    let betas = [0.0, 1.0, -0.3, 1e-20, 1e6, -1e30];
+    let plain = rng.below(2) == 0;
+    let mut pick =
+        |of: &[f64]| if plain { rng.normal() } else { rng.pick(of) * (1.0 + rng.uniform()) };
+    let gamma = (0..count).map(|_| pick(&gammas)).collect();
+    let beta = (0..count).map(|_| pick(&betas)).collect();
+    Parameters { gamma, beta, epsilon: rng.pick(&[0.0, 1e-3, 1e-5, 1e-12]) }
+}
+
+/// Which elements of a channel are looked at: its ends, and some in between.
+fn sample(len: usize) -> impl Iterator<Item = usize> {
+    let step = 1 + len / 300;
+    (0..len).filter(move |&i| i < 20 || i + 20 >= len || i % step == 0)
+}
+
+fn check_case<E: Float>(case: &Case, worst: &mut Worst) {
+    let (shape, cuts) = (case.shape, whole(case.shape));
+    let rng = &mut Rng::new(case.seed);
+    let x = values::<E>(rng, shape, case.family);
+    let parameters = parameters(rng, shape.statistics());
+    let dy_family = &GRADIENTS[rng.below(GRADIENTS.len())];
+    let dy = values::<E>(rng, shape, dy_family);
+
+    let batch = harness::moments(&x, shape, &cuts);
+    let given = Statistics {
+        mean: batch
+            .mean
+            .iter()
+            .zip(&batch.variance)
+            .map(|(m, v)| m + rng.normal() * v.sqrt())
+            .collect(),
+        variance: batch.variance.iter().map(|v| v * (0.2 + 2.0 * rng.uniform())).collect(),
+        count: batch.count.clone(),
+    };
+    let y_batch = harness::forward(&x, shape, &cuts, &batch, &parameters, false);
+    let y_given = harness::forward(&x, shape, &cuts, &given, &parameters, false);
+    let mode = Mode { relu: rng.below(2) == 0, frozen: rng.below(4) == 0 };
+    let statistics = if mode.frozen { &given } else { &batch };
+    let y = if mode.frozen { &y_given } else { &y_batch };
+    let totals = harness::totals([&x, &dy], shape, &cuts, statistics, &parameters, mode.relu);
+    let dx = harness::dx([&x, &dy], shape, &cuts, statistics, &parameters, &totals, mode);
+
+    for statistic in 0..shape.statistics() {
+        let at = |what: &str| format!("channel {statistic} {what}");
+        let get = |array: &[E]| shape.channel(array, statistic);
+        let x = get(&x);
+        let (mean, variance) = reference::moments(&x);
+        let m2 = variance * Wide::from(x.len() as f64);
+        let representable = E::PRECISION == 24
+            || m2.is_zero()
+            || (Wide::power(-1022) - m2).to_f64() < 0.0 && m2.to_f64().is_finite();
+        assert_eq!(batch.count[statistic], x.len() as f64);
+        let got_variance = batch.variance[statistic];
+        assert!(got_variance >= 0.0, "a negative or NaN variance {got_variance} in {case:?}");
+        if representable {
+            let bound = units::<E>(4.0) * variance.sqrt() + mean_grain(mean);
+            let ratio_mean = ratio(batch.mean[statistic], mean, bound);
+            worst.note("mean", case, ratio_mean, || {
+                at(&format!("{} {}", batch.mean[statistic], mean.to_f64()))
+            });
+            let bound = units::<E>(16.0) * variance;
+            let bound = if variance.is_zero() { bound } else { bound + grain::<f64>() };
+            let ratio_variance = ratio(got_variance, variance, bound);
+            worst.note("variance", case, ratio_variance, || {
+                at(&format!("{got_variance} {}", variance.to_f64()))
+            });
+        }
+
+        let (gamma, beta, epsilon) =
+            (parameters.gamma[statistic], parameters.beta[statistic], parameters.epsilon);
+        // No way that is allowed this error could promise more.
+        let finite = |exact: Wide, bound: Wide| (exact.abs() + bound).to_f64() <= E::MAX;
+        let channel_of = |statistics: &Statistics| {
+            let [mean, variance] = [statistics.mean[statistic], statistics.variance[statistic]];
+            Channel::new(Wide::from(mean), Wide::from(variance), gamma, beta, epsilon)
+        };
+        let one = Wide::from(1.0);
+        let y_scale = |channel: &Channel, x: f64| {
+            (channel.gamma.abs() * channel.normalized(x).abs().max(one)).max(channel.beta.abs())
+        };
+        if got_variance.is_finite() && batch.mean[statistic].is_finite() {
+            let channel = channel_of(&given);
+            let y = get(&y_given);
+            for (x, y) in sample(x.len()).map(|index| (x[index], y[index])) {
+                let exact = channel.forward(x);
+                let bound = units::<E>(8.0) * y_scale(&channel, x) + grain::<E>();
+                if finite(exact, bound) {
+                    worst.note("y given", case, ratio(y, exact, bound), || {
+                        at(&format!("x {x} y {y} {} gamma {gamma} beta {beta}", exact.to_f64()))
+                    });
+                }
+            }
+        }
+        if representable {
+            let channel = Channel::new(mean, variance, gamma, beta, epsilon);
+            let slack = mean_grain(mean) * channel.gamma.abs() * channel.inverse_deviation;
+            let y = get(&y_batch);
+            for (x, y) in sample(x.len()).map(|index| (x[index], y[index])) {
+                let exact = channel.forward(x);
+                let bound = units::<E>(16.0) * y_scale(&channel, x) + slack + grain::<E>();
+                if finite(exact, bound) {
+                    worst.note("y batch", case, ratio(y, exact, bound), || {
+                        at(&format!(
+                            "x {x} y {y} {} gamma {gamma} beta {beta} eps {epsilon}",
+                            exact.to_f64()
+                        ))
+                    });
+                }
+            }
+        }
+
+        // The gradient is that of the statistics that the forward used.
+        let channel = channel_of(statistics);
+        let mut dy = get(&dy);
+        if mode.relu {
+            dy.iter_mut().zip(get(y)).filter(|(_, y)| *y <= 0.0).for_each(|(dy, _)| *dy = 0.0);
+        }
+        let exact = Totals::new(&channel, &x, &dy);
+        let bound = units::<E>(8.0) * exact.dbeta_terms;
+        let (dbeta, dgamma) = (totals.dbeta[statistic], totals.dgamma[statistic]);
+        let describe = |got: f64, exact: Wide| {
+            at(&format!(
+                "{got} {} dy {} {mode:?} gamma {gamma} eps {epsilon}",
+                exact.to_f64(),
+                dy_family.0
+            ))
+        };
+        worst
+            .note("dbeta", case, ratio(dbeta, exact.dbeta, bound), || describe(dbeta, exact.dbeta));
+        let bound = units::<E>(16.0) * exact.dgamma_terms;
+        worst.note("dgamma", case, ratio(dgamma, exact.dgamma, bound), || {
+            describe(dgamma, exact.dgamma)
+        });
+        let dx = get(&dx);
+        // A·dy, B·(x-c) and C may each be subnormal.
+        let three_grains = Wide::from(3.0) * grain::<E>();
+        for (x, dy, dx) in sample(x.len()).map(|index| (x[index], dy[index], dx[index])) {
+            let exact_dx = exact.dx(&channel, x, dy, mode.frozen);
+            let bound = units::<E>(24.0) * exact.dx_scale(&channel, x, dy) + three_grains;
+            if finite(exact_dx, bound) {
+                worst.note("dx", case, ratio(dx, exact_dx, bound), || describe(dx, exact_dx));
+            }
+        }
+    }
+}
+
+#[test]
+fn channels_last_f32_keeps_the_contract() {
+    contract::<f32>("channels_last_f32", Layout::ChannelsLast);
+}
+
+#[test]
+fn channels_first_f32_keeps_the_contract() {
+    contract::<f32>("channels_first_f32", Layout::ChannelsFirst);
+}
+
+#[test]
+fn channels_last_f64_keeps_the_contract() {
+    contract::<f64>("channels_last_f64", Layout::ChannelsLast);
+}
+
+#[test]
+fn channels_first_f64_keeps_the_contract() {
+    contract::<f64>("channels_first_f64", Layout::ChannelsFirst);
+}
