@@ -3,21 +3,27 @@ import { StateError } from "./errors.ts"
 import { backward, type Forward, forward, infer, moments } from "./functional.ts"
 import {
   axesOf,
+  type Checked,
   checkActivation,
   checkArray,
-  checkAxes,
   checkChannelCount,
   checkChannels,
   checkConvention,
+  checkCount,
   checkEpsilon,
   checkFlag,
+  checkJsonNumbers,
+  checkLayerAxes,
   checkMomentum,
   checkNeed,
   checkOneOf,
   checkOptions,
+  checkOut,
   checkPerChannel,
+  checkRecord,
   checkSomeElements,
   checkVariances,
+  checkVersion,
   elements,
   hasAxis,
   layerAxes,
@@ -33,6 +39,7 @@ import type {
   Owned,
   PerChannel,
   Saved,
+  Statistics,
   Vector,
 } from "./types.ts"
 
@@ -80,6 +87,12 @@ export interface LayerBackwardOptions<X, N> {
   out?: { readonly dx?: X } | undefined
 }
 
+const gradientNames: readonly (keyof Gradients)[] = ["dx", "dgamma", "dbeta"]
+const jsonVersion = 1
+const jsonOptions = ["convention", "axis", "epsilon", "activation", "momentum", "center", "scale", "nonFinite"] as const
+const jsonVectors = ["gamma", "beta", "runningMean", "runningVariance"] as const
+const jsonNames = ["version", "channels", "options", "frozen", "batches", "skipped", ...jsonVectors] as const
+
 /**
  * A batch normalization layer: parameters, running statistics, gradients. Its arrays are ordinary ones and the same for
  * its whole life: write into gamma and beta, read dgamma and dbeta. There is nothing to dispose.
@@ -109,7 +122,8 @@ export class BatchNorm {
   /** Σdy of the last backward. */
   readonly dbeta: Vector
   #batches = 0
-  #skipped = 0
+  /** How many batches each channel skipped. */
+  readonly #skips: Vector
   #last: { readonly x: NdArray; readonly saved: Saved } | undefined
 
   /**
@@ -129,7 +143,7 @@ export class BatchNorm {
     this.center = checkFlag(given.center, true, "center")
     this.scale = checkFlag(given.scale, true, "scale")
     this.nonFinite = checkOneOf(given.nonFinite, ["skip", "throw"], "skip", "nonFinite")
-    const vector = (name: "gamma" | "beta" | "runningMean" | "runningVariance", absent: number): Vector => {
+    const vector = (name: (typeof jsonVectors)[number], absent: number): Vector => {
       const values = checkPerChannel(given[name], channels, name)
       return values ? Float64Array.from(values) : new Float64Array(channels).fill(absent)
     }
@@ -140,6 +154,7 @@ export class BatchNorm {
     checkVariances(this.runningVariance, "runningVariance")
     this.dgamma = new Float64Array(channels)
     this.dbeta = new Float64Array(channels)
+    this.#skips = new Float64Array(channels)
   }
 
   /** Batches that the running statistics have followed. */
@@ -149,7 +164,7 @@ export class BatchNorm {
 
   /** Channels, summed over batches, whose running statistics stayed as they were: the batch held NaN or Infinity. */
   get skipped(): number {
-    return this.#skipped
+    return this.#skips.reduce((sum, count) => sum + count, 0)
   }
 
   /**
@@ -165,13 +180,11 @@ export class BatchNorm {
     const given = checkOptions(options, "options") ?? {}
     const training = checkFlag(given.training, true, "training") && !this.frozen
     const update = checkFlag(given.updateRunning, true, "updateRunning")
-    const { axis, count } = this.#axisOf(x)
+    const { array, axis, count } = this.#channelsOf(x)
+    if (given.out !== undefined) checkOut(given.out, array, { x: array }, "out")
     const out = given.out === undefined ? undefined : { y: given.out }
     const base = { ...this.#options(axis), out }
-    if (!training) {
-      const statistics = { mean: this.runningMean, variance: this.runningVariance }
-      return this.#keep(x, forward<T, Y>(x, { ...base, ...statistics }))
-    }
+    if (!training) return this.#keep(x, forward<T, Y>(x, { ...base, ...this.#statistics() }))
     const meaning = conventions[this.convention]
     checkSomeElements(count, meaning.refusesSingle ? 2 : 1, "x")
     if (this.nonFinite === "throw") this.#refuseNonFinite(x, axis)
@@ -194,13 +207,16 @@ export class BatchNorm {
       throw new StateError("backward: no forward pass to go back from; each forward allows one backward")
     }
     const { x, saved } = this.#last
+    if (saved.inPlace) {
+      throw new StateError("backward: forward wrote y over x, so x is gone: give forward another `out` to go back")
+    }
     const given = checkOptions(options, "options") ?? {}
-    const names = ["dx", "dgamma", "dbeta"] as unknown as readonly N[]
-    const need = checkNeed(given.need, names)
+    const need = checkNeed(given.need, gradientNames as readonly N[])
+    const out = checkOptions(given.out, "out")
     const needsDx = need.includes("dx" as N)
     const gradients = backward<FloatArray, X, keyof Gradients>(dy, x, saved, {
-      need: needsDx ? ["dx", "dgamma", "dbeta"] : ["dgamma", "dbeta"],
-      out: { dgamma: this.dgamma, dbeta: this.dbeta, ...(given.out?.dx ? { dx: given.out.dx } : {}) },
+      need: needsDx ? gradientNames : ["dgamma", "dbeta"],
+      out: { dgamma: this.dgamma, dbeta: this.dbeta, ...(out?.dx === undefined ? {} : { dx: out.dx }) },
     })
     this.#last = undefined
     return Object.fromEntries(need.map((name) => [name, gradients[name as keyof Gradients]])) as Pick<Gradients<X>, N>
@@ -215,10 +231,9 @@ export class BatchNorm {
     x: NdArray<T>,
     options?: { out?: Y | undefined },
   ): Y {
-    const { axis } = this.#axisOf(x)
+    const { axis } = this.#channelsOf(x)
     const given = checkOptions(options, "options") ?? {}
-    const statistics = { mean: this.runningMean, variance: this.runningVariance }
-    return infer<T, Y>(x, { ...this.#options(axis), ...statistics, out: given.out })
+    return infer<T, Y>(x, { ...this.#options(axis), ...this.#statistics(), out: given.out })
   }
 
   /** Running mean 0 and variance 1, no batches. */
@@ -226,49 +241,43 @@ export class BatchNorm {
     this.runningMean.fill(0)
     this.runningVariance.fill(1)
     this.#batches = 0
-    this.#skipped = 0
+    this.#skips.fill(0)
   }
 
   /** Options, parameters and running statistics, for `JSON.stringify` and back. */
   toJSON(): object {
-    const { channels, convention, axis, epsilon, activation, momentum, center, scale, nonFinite, frozen } = this
-    const numbers = (vector: Vector) => Array.from(vector, (value) => (Number.isFinite(value) ? value : `${value}`))
+    const vectors = jsonVectors.map((name) => [name, Array.from(this[name], jsonNumber)])
     return {
-      version: 1,
-      channels,
-      options: { convention, axis, epsilon, activation, momentum, center, scale, nonFinite },
-      frozen,
+      version: jsonVersion,
+      channels: this.channels,
+      options: Object.fromEntries(jsonOptions.map((name) => [name, this[name]])),
+      frozen: this.frozen,
       batches: this.#batches,
-      skipped: this.#skipped,
-      gamma: numbers(this.gamma),
-      beta: numbers(this.beta),
-      runningMean: numbers(this.runningMean),
-      runningVariance: numbers(this.runningVariance),
+      skipped: Array.from(this.#skips),
+      ...Object.fromEntries(vectors),
     }
   }
 
   /**
    * The layer that `toJSON` wrote, to the last bit.
    *
-   * @throws ArgumentError for anything else
+   * @throws ArgumentError, ShapeError for anything else
    */
   static fromJSON(json: object): BatchNorm {
-    const record = checkOptions(json, "json") as Partial<Record<string, unknown>>
-    checkOneOf(`${record?.version}`, ["1"], "", "json.version")
-    const vector = (name: string) => {
-      const list = record[name]
-      return Array.isArray(list) ? list.map((value) => (typeof value === "string" ? Number(value) : value)) : null
-    }
-    const layer = new BatchNorm(record.channels as number, {
-      ...(record.options as BatchNormOptions),
-      gamma: vector("gamma"),
-      beta: vector("beta"),
-      runningMean: vector("runningMean"),
-      runningVariance: vector("runningVariance"),
-    })
-    layer.frozen = checkFlag(record.frozen as boolean, false, "json.frozen")
-    layer.#batches = Number(record.batches ?? 0)
-    layer.#skipped = Number(record.skipped ?? 0)
+    const record = checkRecord(json, ["version"], "json")
+    checkVersion(record.version, jsonVersion, "json.version")
+    checkRecord(json, jsonNames, "json")
+    const channels = checkChannels(record.channels, "json.channels")
+    const vector = (name: string) => checkJsonNumbers(record[name], channels, `json.${name}`)
+    const vectors = Object.fromEntries(jsonVectors.map((name) => [name, vector(name)]))
+    const frozen = checkFlag(record.frozen as boolean, false, "json.frozen")
+    const batches = checkCount(record.batches, "json.batches")
+    const skips = vector("skipped").map((count, channel) => checkCount(count, `json.skipped[${channel}]`))
+    const options: BatchNormOptions = checkRecord(record.options, jsonOptions, "json.options")
+    const layer = new BatchNorm(channels, { ...options, ...vectors })
+    layer.frozen = frozen
+    layer.#batches = batches
+    layer.#skips.set(skips)
     return layer
   }
 
@@ -277,15 +286,21 @@ export class BatchNorm {
     return { axis, epsilon, activation, gamma: this.scale ? this.gamma : null, beta: this.center ? this.beta : null }
   }
 
-  /** The channel axes of x, and the elements of each channel. */
-  #axisOf(x: NdArray): { axis: readonly number[]; count: number } {
-    const { shape } = checkArray(x, "x")
+  #statistics(): Statistics {
+    checkVariances(this.runningVariance, "runningVariance")
+    return { mean: this.runningMean, variance: this.runningVariance }
+  }
+
+  /** x, its channel axes, and the elements of each channel. */
+  #channelsOf(x: NdArray): { array: Checked; axis: readonly number[]; count: number } {
+    const array = checkArray(x, "x")
+    const { shape } = array
     const one = conventions[this.convention].rankOne && shape.length === 1 && this.channels === 1
     const axis = one ? [] : this.axis
-    const mask = checkAxes(axis, shape.length, 0, "axis")
+    const mask = checkLayerAxes(axis, shape)
     const kept = shape.filter((_, index) => hasAxis(mask, index))
     checkChannelCount(elements(kept), this.channels, axesOf(mask, shape.length))
-    return { axis, count: elements(shape.filter((_, index) => !hasAxis(mask, index))) }
+    return { array, axis, count: elements(shape.filter((_, index) => !hasAxis(mask, index))) }
   }
 
   #keep<Y extends NdArray>(x: NdArray, { y, saved }: Forward<Y>): Y {
@@ -295,7 +310,7 @@ export class BatchNorm {
 
   #refuseNonFinite(x: NdArray, axis: readonly number[]): void {
     const rank = x.shape.length
-    const reduced = 2 ** rank - 1 - checkAxes(axis, rank, 0, "axis")
+    const reduced = 2 ** rank - 1 - checkLayerAxes(axis, x.shape)
     const { mean, variance } = moments(x, axesOf(reduced, rank))
     const channel = mean.data.findIndex((value, index) => !Number.isFinite(value + (variance.data[index] as number)))
     if (channel >= 0) throw notFinite(channel)
@@ -304,14 +319,14 @@ export class BatchNorm {
   /** running = decay·running + (1-decay)·batch, in the channels whose batch is finite. */
   #follow({ mean, variance, count }: Saved, unbiased: boolean): void {
     this.#batches++
-    const decay = this.decay ?? 1 - 1 / this.#batches
     for (let channel = 0; channel < this.channels; channel++) {
       const batchMean = mean[channel] as number
       const biased = variance[channel] as number
       if (!Number.isFinite(batchMean) || !Number.isFinite(biased)) {
-        this.#skipped++
+        this.#skips[channel]!++
         continue
       }
+      const decay = this.decay ?? 1 - 1 / (this.#batches - (this.#skips[channel] as number))
       this.runningMean[channel] = blend(this.runningMean[channel] as number, batchMean, decay)
       const m = count[channel] as number
       // One element has no unbiased variance: the running one stays.
@@ -322,6 +337,13 @@ export class BatchNorm {
   }
 }
 
+/** decay·old + (1-decay)·fresh; what has no weight may be infinite. */
 function blend(old: number, fresh: number, decay: number): number {
-  return decay * old + (1 - decay) * fresh
+  return decay === 0 ? fresh : decay * old + (1 - decay) * fresh
+}
+
+/** JSON has no NaN, infinity or -0. */
+function jsonNumber(value: number): number | string {
+  if (Object.is(value, -0)) return "-0"
+  return Number.isFinite(value) ? value : `${value}`
 }

@@ -4,9 +4,11 @@ import {
   axesOf,
   type Checked,
   checkActivation,
+  checkApart,
   checkArray,
   checkAxes,
   checkBroadcast,
+  checkCounts,
   checkEpsilon,
   checkFlag,
   checkLike,
@@ -15,9 +17,9 @@ import {
   checkOptions,
   checkOut,
   checkPerChannel,
-  checkSeparate,
   checkShape,
   checkSomeElements,
+  checkStatisticsOut,
   checkVariances,
   checkVectorOut,
   elements,
@@ -26,7 +28,7 @@ import {
   missing,
   type Parameter,
 } from "./options.ts"
-import { input, isStaged, output, pass, readColumn, type Tile, tilesOf, writeColumn } from "./stream.ts"
+import { columnOf, input, isStaged, output, pass, readColumn, type Tile, tilesOf, writeColumn } from "./stream.ts"
 import type {
   Broadcastable,
   ChannelOptions,
@@ -76,8 +78,8 @@ export function allocate(
 export interface MomentsOptions {
   /** Reduced axes stay, with size 1. */
   keepDims?: boolean | undefined
-  /** Arrays to write into, with as many elements as the result. */
-  out?: MeanVariance | undefined
+  /** Arrays to write into, whole or in part, with as many elements as the result. */
+  out?: Partial<MeanVariance> | undefined
 }
 
 /**
@@ -101,13 +103,16 @@ export function moments(x: NdArray, axes?: number | readonly number[], options?:
   const shape = array.shape
     .map((size, axis) => (hasAxis(reduced, axis) ? 1 : size))
     .filter((_, axis) => keepDims || !hasAxis(reduced, axis))
-  const result = options?.out ?? {
-    mean: { data: new Float64Array(length), shape },
-    variance: { data: new Float64Array(length), shape },
+  const out = checkOptions(options?.out, "out")
+  const result = {
+    mean: out?.mean ?? { data: new Float64Array(length), shape },
+    variance: out?.variance ?? { data: new Float64Array(length), shape: [...shape] },
   }
-  const mean = checkVectorOut(result.mean?.data, length, "out.mean.data")
-  const variance = checkVectorOut(result.variance?.data, length, "out.variance.data")
-  checkSeparate(variance, mean, "out.variance.data", "out.mean.data")
+  const mean = checkStatisticsOut(result.mean, length, "out.mean")
+  const variance = checkStatisticsOut(result.variance, length, "out.variance")
+  checkApart(mean, "out.mean.data", array.data, "x.data")
+  checkApart(variance, "out.variance.data", array.data, "x.data")
+  checkApart(variance, "out.variance.data", mean, "out.mean.data")
 
   const kernels = kernelsOf(array)
   for (const tile of tilesOf(view, kernels.bytes, isStaged(view, array))) {
@@ -115,7 +120,7 @@ export function moments(x: NdArray, axes?: number | readonly number[], options?:
     readColumn(columns.mean, tile, mean)
     readColumn(columns.variance, tile, variance)
   }
-  return result
+  return out?.mean && out.variance ? (out as MeanVariance) : result
 }
 
 /** Where to write y. */
@@ -156,8 +161,12 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
   checkVariances(parameters.variance.data, "variance")
   const epsilonValue = checkEpsilon(epsilon, defaultEpsilon)
   checkOptions(options, "options")
-  const result = options?.out ?? (emptyLike(array) as unknown as Y)
-  const y = options?.out ? checkOut(options.out, array, { x: array }, "out") : ordinary(result)
+  const result = options?.out === undefined ? (emptyLike(array) as unknown as Y) : options.out
+  const y = options?.out === undefined ? ordinary(result) : checkOut(result, array, { x: array }, "out")
+  checkApart(y.data, "out.data", parameters.mean.data, "mean")
+  checkApart(y.data, "out.data", parameters.variance.data, "variance")
+  checkApart(y.data, "out.data", parameters.beta?.data, "offset")
+  checkApart(y.data, "out.data", parameters.gamma?.data, "scale")
 
   // Axes along which no parameter changes are reduced, as far as the view is concerned.
   const constant = axesOf(2 ** shape.length - 1, shape.length).filter((axis) =>
@@ -167,9 +176,10 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
   const kept = shape.map((size, axis) => (hasAxis(reduced, axis) ? 1 : size))
   const view = viewOf(shape, reduced)
   applyMap(view, array, y, { epsilon: epsilonValue, relu: false }, (tile) => {
-    const values = (parameter: Parameter | undefined) => parameter && expand(parameter, kept, tile)
-    const column = (index: number, parameter: Parameter | undefined, absent: number) =>
-      writeColumn(index, { ...tile, start: 0 }, values(parameter), absent)
+    const column = (index: number, parameter: Parameter | undefined, absent: number) => {
+      if (parameter) expand(parameter, kept, tile, columnOf(index, tile))
+      else writeColumn(index, tile, undefined, absent)
+    }
     column(columns.mean, parameters.mean, 0)
     column(columns.variance, parameters.variance, 0)
     column(columns.gamma, parameters.gamma, 1)
@@ -183,11 +193,13 @@ function sizeAt(parameter: Parameter | undefined, axis: number, rank: number): n
   return parameter?.shape[axis - rank + parameter.shape.length] ?? 1
 }
 
-/** The numbers of a tile, of a parameter that broadcasts to these sizes. */
-function expand(parameter: Parameter, kept: readonly number[], tile: Tile): ArrayLike<number> {
+/** Fills in the numbers of a tile, of a parameter that broadcasts to these sizes. */
+function expand(parameter: Parameter, kept: readonly number[], tile: Tile, values: Float64Array): void {
   const { data } = parameter
-  const values = new Float64Array(tile.length)
-  if (data.length === 1) return values.fill(data[0] as number)
+  if (data.length === 1) {
+    values.fill(data[0] as number)
+    return
+  }
   for (let index = 0; index < tile.length; index++) {
     let rest = tile.start + index
     let at = 0
@@ -201,7 +213,6 @@ function expand(parameter: Parameter, kept: readonly number[], tile: Tile): Arra
     }
     values[index] = data[at] as number
   }
-  return values
 }
 
 /** What `forward` returns, and may be told to fill. */
@@ -237,17 +248,18 @@ export function forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArr
   const statistics = frozen ? checkStatistics(given, length) : undefined
   if (!frozen && length > 0) checkSomeElements(countOf(view), 1, "x")
   const out = checkOptions(given.out, "out")
-  const result = out?.y ?? (emptyLike(array) as unknown as Y)
-  const y = out?.y ? checkOut(out.y, array, { x: array }, "out.y") : ordinary(result)
-  const saved = out?.saved
-    ? checkSavedOut(out.saved, channels)
-    : {
-        mean: new Float64Array(length),
-        variance: new Float64Array(length),
-        count: new Float64Array(length),
-        gamma: channels.gamma ? new Float64Array(length) : null,
-        beta: channels.beta ? new Float64Array(length) : null,
-      }
+  const result = out?.y === undefined ? (emptyLike(array) as unknown as Y) : out.y
+  const y = out?.y === undefined ? ordinary(result) : checkOut(result, array, { x: array }, "out.y")
+  const saved =
+    out?.saved === undefined
+      ? {
+          mean: new Float64Array(length),
+          variance: new Float64Array(length),
+          count: new Float64Array(length),
+          gamma: channels.gamma ? new Float64Array(length) : null,
+          beta: channels.beta ? new Float64Array(length) : null,
+        }
+      : checkSavedOut(out.saved, channels, statistics, array.data, y.data)
   Object.assign(saved, {
     epsilon: channels.epsilon,
     axis: channels.axis,
@@ -301,8 +313,12 @@ export function infer<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray
   if (!given) throw missing("options", "{ mean, variance }")
   const channels = checkChannelOptions(array, given)
   const statistics = checkStatistics(given, channels.length)
-  const result = given.out ?? (emptyLike(array) as unknown as Y)
-  const y = given.out ? checkOut(given.out, array, { x: array }, "out") : ordinary(result)
+  const result = given.out === undefined ? (emptyLike(array) as unknown as Y) : given.out
+  const y = given.out === undefined ? ordinary(result) : checkOut(result, array, { x: array }, "out")
+  checkApart(y.data, "out.data", statistics.mean, "mean")
+  checkApart(y.data, "out.data", statistics.variance, "variance")
+  checkApart(y.data, "out.data", channels.gamma, "gamma")
+  checkApart(y.data, "out.data", channels.beta, "beta")
   applyMap(channels.view, array, y, { epsilon: channels.epsilon, relu: channels.activation === "relu" }, (tile) => {
     writeColumn(columns.mean, tile, statistics.mean, 0)
     writeColumn(columns.variance, tile, statistics.variance, 0)
@@ -342,36 +358,59 @@ export function backward<
   const array = checkArray(x, "x")
   const slope = checkArray(dy as NdArray, "dy")
   checkLike(slope, array, "dy")
-  if (!checkOptions(saved, "saved")) throw missing("saved", "what forward returned")
-  if (saved.inPlace) {
+  if (!checkOptions(saved, "saved", "what forward saved")) throw missing("saved", "what forward saved")
+  if (checkFlag(saved.inPlace, false, "saved.inPlace")) {
     throw new StateError("saved: forward wrote y over x, so x is gone: give it another array for y to go back", "saved")
   }
   const channels = checkChannelOptions(array, saved, "saved.")
   const { view, length, epsilon } = channels
   const statistics = checkStatistics(saved, length, "saved.")
   const count = checkPerChannel(saved.count, length, "saved.count")
-  if (!count) throw missing("saved.count", "what forward returned")
-  const given = checkOptions(options, "options") ?? {}
-  const need = checkNeed(given.need, gradientNames as unknown as readonly N[])
-  const out = checkOptions(given.out, "out") ?? {}
+  if (!count) throw missing("saved.count", "one number per channel")
+  checkCounts(count, countOf(view), "saved.count")
+  const frozen = checkFlag(saved.frozen, false, "saved.frozen")
+  const { need: names, out = {} } = checkOptions(options, "options") ?? {}
+  const need = checkNeed(names, gradientNames as unknown as readonly N[])
+  checkOptions(out, "out")
   const wants = (name: N | keyof Gradients) => need.includes(name as N)
 
-  const wanted = wants("dx") ? (out.dx ?? (emptyLike(array) as unknown as X)) : undefined
-  const dx =
-    wanted && (out.dx ? checkOut(out.dx as NdArray, array, { x: array, dy: slope }, "out.dx") : ordinary(wanted))
+  const inputs = { x: array, dy: slope }
+  const given = wants("dx") ? out.dx : undefined
+  const fresh = wants("dx") && given === undefined ? (emptyLike(array) as unknown as X) : undefined
+  const dx = given === undefined ? fresh && ordinary(fresh) : checkOut(given as NdArray, array, inputs, "out.dx")
   const vector = (name: "dgamma" | "dbeta") => {
-    const target = wants(name) ? out[name] : undefined
-    return target ? checkVectorOut(target, length, `out.${name}`) : new Float64Array(length)
+    if (!wants(name)) return undefined
+    const target = out[name]
+    return target === undefined ? new Float64Array(length) : checkVectorOut(target, length, `out.${name}`)
   }
   const dgamma = vector("dgamma")
   const dbeta = vector("dbeta")
+  const apart = (result: FloatArray | undefined, name: string) => {
+    if (!result) return
+    checkApart(result, name, statistics.mean, "saved.mean")
+    checkApart(result, name, statistics.variance, "saved.variance")
+    checkApart(result, name, count, "saved.count")
+    checkApart(result, name, channels.gamma, "saved.gamma")
+    checkApart(result, name, channels.beta, "saved.beta")
+  }
+  const apartFromElements = (result: FloatArray | undefined, name: string) => {
+    if (!result) return
+    checkApart(result, name, array.data, "x.data")
+    checkApart(result, name, slope.data, "dy.data")
+    checkApart(result, name, dx?.data, "out.dx.data")
+  }
+  apart(dx?.data, "out.dx.data")
+  apart(dgamma, "out.dgamma")
+  apart(dbeta, "out.dbeta")
+  apartFromElements(dgamma, "out.dgamma")
+  apartFromElements(dbeta, "out.dbeta")
+  if (dbeta) checkApart(dbeta, "out.dbeta", dgamma, "out.dgamma")
 
   const relu = channels.activation === "relu"
-  const frozen = saved.frozen === true
   const sums = wants("dgamma") || wants("dbeta") || (dx !== undefined && !frozen)
   const kernels = kernelsOf(array)
   const staged = [array, slope, ...(dx ? [dx] : [])].some((each) => isStaged(view, each))
-  const inputs = [input(array, 0), input(slope, 1)]
+  const ports = [input(array, 0), input(slope, 1)]
   for (const tile of tilesOf(view, kernels.bytes, staged)) {
     writeColumn(columns.mean, tile, statistics.mean, 0)
     writeColumn(columns.variance, tile, statistics.variance, 0)
@@ -379,15 +418,15 @@ export function backward<
     writeColumn(columns.beta, tile, channels.beta, 0)
     writeColumn(columns.count, tile, count, 0)
     if (sums) {
-      pass(view, tile, inputs, true, (begin, end) => kernels.parameterGradients(relu, epsilon, begin, end))
-      readColumn(columns.dgamma, tile, dgamma)
-      readColumn(columns.dbeta, tile, dbeta)
+      pass(view, tile, ports, true, (begin, end) => kernels.parameterGradients(relu, epsilon, begin, end))
+      if (dgamma) readColumn(columns.dgamma, tile, dgamma)
+      if (dbeta) readColumn(columns.dbeta, tile, dbeta)
     }
     if (dx) {
-      pass(view, tile, [...inputs, output(dx, 1)], !sums, (begin) => kernels.dx(relu, frozen, epsilon, begin))
+      pass(view, tile, [...ports, output(dx, 1)], !sums, (begin) => kernels.dx(relu, frozen, epsilon, begin))
     }
   }
-  const gradients = { dx: wanted, dgamma, dbeta }
+  const gradients = { dx: fresh ?? given, dgamma, dbeta }
   return Object.fromEntries(need.map((name) => [name, gradients[name as keyof Gradients]])) as Pick<Gradients<X>, N>
 }
 
@@ -445,7 +484,7 @@ function checkChannelOptions(x: Checked, options: ChannelOptions, prefix = ""): 
     gamma: checkPerChannel(options.gamma, length, `${prefix}gamma`),
     beta: checkPerChannel(options.beta, length, `${prefix}beta`),
     epsilon: checkEpsilon(options.epsilon, defaultEpsilon, `${prefix}epsilon`),
-    activation: checkActivation(options.activation),
+    activation: checkActivation(options.activation, `${prefix}activation`),
   }
 }
 
@@ -474,12 +513,34 @@ interface SavedVectors {
   readonly beta: Vector | null
 }
 
-function checkSavedOut(saved: Saved, { length, gamma, beta }: Channels): SavedVectors {
-  for (const name of ["mean", "variance", "count"] as const) checkVectorOut(saved[name], length, `out.saved.${name}`)
-  for (const [name, value] of Object.entries({ gamma, beta }) as ["gamma" | "beta", unknown][]) {
+const savedNames = ["mean", "variance", "count", "gamma", "beta"] as const
+
+/** Vectors to save in, which share no memory but with the very numbers that they are to hold. */
+function checkSavedOut(
+  saved: Saved,
+  { length, gamma, beta }: Channels,
+  statistics: { readonly mean: ArrayLike<number>; readonly variance: ArrayLike<number> } | undefined,
+  x: FloatArray,
+  y: FloatArray,
+): SavedVectors {
+  checkOptions(saved, "out.saved", "what forward saved")
+  const inputs = { mean: statistics?.mean, variance: statistics?.variance, count: undefined, gamma, beta }
+  for (const name of savedNames) {
     const target = saved[name]
-    if (value === undefined && target !== null) throw missing(name, `${name}, as out.saved has it`)
-    if (value !== undefined) checkVectorOut(target as Vector, length, `out.saved.${name}`)
+    const place = `out.saved.${name}`
+    if ((name === "gamma" || name === "beta") && !inputs[name]) {
+      if (target !== null) throw missing(name, `${name}, as out.saved has it`)
+      continue
+    }
+    const vector = checkVectorOut(target as Vector, length, place)
+    checkApart(vector, place, x, "x.data")
+    checkApart(vector, place, y, "out.y.data")
+    let isAfter = false
+    for (const other of savedNames) {
+      isAfter ||= other === name
+      if (!isAfter) checkApart(vector, place, saved[other], `out.saved.${other}`)
+      if (other !== name || inputs[other] !== vector) checkApart(vector, place, inputs[other], other)
+    }
   }
   return saved
 }

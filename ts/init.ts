@@ -1,5 +1,5 @@
-import { checkOptions, checkSource, checkSyncSource } from "./options.ts"
-import { isStarted, type Source, start } from "./wasm.ts"
+import { checkCode, checkKernels, checkOptions, checkResponse, checkSource, checkSyncSource } from "./options.ts"
+import { compile, compileAsync, isStarted, start } from "./wasm.ts"
 
 /** Where to take the kernels from; the entry's own bytes unless given ("batchnorm/slim" has none). */
 export interface InitOptions {
@@ -12,12 +12,12 @@ export interface InitOptions {
  * one does nothing.
  *
  * @throws ArgumentError for a source that is none; UnsupportedError where the engine lacks WebAssembly SIMD; whatever
- *   fetching rejects with
+ *   `fetch` or a promise given rejects with
  */
 export async function init(options?: InitOptions): Promise<void> {
   const source = checkOptions(options, "options")?.source
   if (isStarted()) return
-  start(source === undefined ? undefined : await load(await source))
+  start(source === undefined ? undefined : checkKernels(await load(await source)))
 }
 
 /**
@@ -28,17 +28,14 @@ export async function init(options?: InitOptions): Promise<void> {
 export function initSync(options?: InitOptions): void {
   const source = checkOptions(options, "options")?.source
   if (isStarted()) return
-  start(source === undefined ? undefined : checkSyncSource(source))
+  start(source === undefined ? undefined : checkKernels(compile(checkSyncSource(source))))
 }
 
-async function load(source: object | string): Promise<Source> {
+async function load(source: object | string): Promise<WebAssembly.Module> {
   const loadable = checkSource(source)
-  if (typeof loadable !== "string" && !(loadable instanceof URL) && !("arrayBuffer" in loadable)) return loadable
-  const response = "arrayBuffer" in Object(loadable) ? (loadable as Response) : await fetch(loadable as string | URL)
-  return WebAssembly.compile(await checkedBytes(response))
-}
-
-async function checkedBytes(response: Response): Promise<ArrayBuffer> {
-  if (!response.ok) throw new TypeError(`source: fetching ${response.url} answered ${response.status}`)
-  return response.arrayBuffer()
+  if (typeof loadable !== "string" && !(loadable instanceof URL) && !("arrayBuffer" in loadable)) {
+    return compileAsync(loadable)
+  }
+  const response = typeof loadable === "string" || loadable instanceof URL ? await fetch(loadable) : loadable
+  return compileAsync(checkCode(await checkResponse(response).arrayBuffer()))
 }

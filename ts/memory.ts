@@ -101,7 +101,7 @@ function above(address: number): number {
 }
 
 /** Where the elements of a view lie: an ordinary array, inside one live allocation, or astray in our memory. */
-export function residence(view: FloatArray): "ordinary" | "resident" | "stray" {
+export function residence(view: ArrayBufferView): "ordinary" | "resident" | "stray" {
   if (!current || view.buffer !== heap().buffer) return "ordinary"
   const index = above(view.byteOffset) - 1
   const start = addresses[index]

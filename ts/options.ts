@@ -24,46 +24,51 @@ export function checkArray<T extends FloatArray>(array: NdArray<T>, name: string
   if (ArrayBuffer.isView(array) || Array.isArray(array)) {
     throw new ArgumentError(name, "{ data, shape }", `${describe(array)}: wrap it, as in { data, shape: [length] }`)
   }
-  const foreign = array as { dims?: unknown; data?: unknown; shape?: unknown }
-  if (typeof foreign.data === "function") {
-    throw new ArgumentError(
-      name,
-      "{ data, shape }",
-      "a tensor of TensorFlow.js: pass { data: t.dataSync(), shape: t.shape }",
-    )
-  }
-  if (foreign.shape === undefined && foreign.dims !== undefined) {
-    throw new ArgumentError(name, "{ data, shape }", "a tensor of ONNX Runtime: pass { data: t.data, shape: t.dims }")
-  }
+  checkFamiliar(array, name)
   const shape = checkShape(array.shape, `${name}.shape`)
   const { data } = array
   checkFloats(data, `${name}.data`)
   checkDense(array, shape, name)
   checkLength(data, shape, name)
-  const place = residence(data)
+  return { data, shape, resident: checkPlace(data, `${name}.data`) }
+}
+
+/** Tensors of libraries whose users are told how to hand them over. */
+function checkFamiliar(array: object, name: string): void {
+  const { data, shape, dims } = array as { data?: unknown; shape?: unknown; dims?: unknown }
+  const pass = (library: string, how: string) =>
+    new ArgumentError(name, "{ data, shape }", `a tensor of ${library}: pass ${how}`)
+  if (typeof data === "function") throw pass("TensorFlow.js", "{ data: t.dataSync(), shape: t.shape }")
+  if (shape === undefined && dims !== undefined) throw pass("ONNX Runtime", "{ data: t.data, shape: t.dims }")
+}
+
+/** Whether a view lies on the library's memory. */
+function checkPlace(view: ArrayBufferView, name: string): boolean {
+  const place = residence(view)
   if (place === "stray") {
     throw new ArgumentError(
-      `${name}.data`,
+      name,
       "a view inside one live allocation, or an array of your own",
       "a view of the library's memory outside any: it was disposed, or is not from allocate",
     )
   }
-  return { data, shape, resident: place === "resident" }
+  return place === "resident"
 }
 
 /** Sizes of axes. */
 export function checkShape(shape: readonly number[], name: string): readonly number[] {
-  if (typeof shape !== "object" || shape === null || typeof shape.length !== "number") {
-    throw new ShapeError(name, "an array of sizes", describe(shape))
-  }
+  if (!Array.isArray(shape)) throw new ShapeError(name, "an Array of sizes", describe(shape))
   if (shape.length > maxRank) throw new ShapeError(name, `at most ${maxRank} axes`, `${shape.length}`)
+  // Products of some of the axes are taken too, so an axis of size 0 does not make others harmless.
+  let product = 1
   for (let axis = 0; axis < shape.length; axis++) {
     const size = shape[axis]
     if (!Number.isSafeInteger(size) || (size as number) < 0) {
-      throw new ShapeError(`${name}[${axis}]`, "a whole number from 0 on", describe(size))
+      throw new ShapeError(`${name}[${axis}]`, "a whole number from 0 on, below 2^53", describe(size))
     }
+    product *= Math.max(1, size as number)
   }
-  if (!Number.isSafeInteger(elements(shape))) {
+  if (!Number.isSafeInteger(product)) {
     throw new ShapeError(name, "fewer than 2^53 elements", `[${shape.join(", ")}]`)
   }
   return shape
@@ -77,54 +82,69 @@ export function elements(shape: ArrayLike<number>): number {
 }
 
 function checkFloats(data: unknown, name: string): void {
-  const tag = ArrayBuffer.isView(data) ? (data as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] : undefined
-  if (tag !== "Float32Array" && tag !== "Float64Array") {
-    throw new ArgumentError(name, "a Float32Array or Float64Array", describe(data))
-  }
+  const tag = tagOf(data)
+  if (tag === "Float32Array" || tag === "Float64Array") return
+  const isConvertible = Array.isArray(data) || /^(Int|Uint|Float)/.test(tag)
+  const hint = isConvertible ? ": convert it, as by new Float32Array(data)" : ""
+  throw new ArgumentError(name, "a Float32Array or Float64Array", `${describe(data)}${hint}`)
 }
 
-function checkLength(data: FloatArray, shape: readonly number[], name: string): void {
+/** What kind of view it is, whichever realm it is from; none: "". */
+function tagOf(data: unknown): string {
+  return ArrayBuffer.isView(data) ? ((data as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? "") : ""
+}
+
+function checkLength(data: ArrayLike<number>, shape: readonly number[], name: string): void {
   const expected = elements(shape)
   if (data.length === expected) return
-  if (isGone(data)) {
-    throw new StateError(
-      `${name}.data: its buffer was detached or shrunk, as allocate does to views taken before: fetch .data again`,
-      `${name}.data`,
-    )
-  }
+  checkAttached(data, `${name}.data`)
   throw new ShapeError(`${name}.data`, `${expected} elements for shape [${shape.join(", ")}]`, `${data.length}`)
 }
 
-/** A view whose buffer was detached, or shrunk from under it: it has no elements, and cannot have had none. */
-function isGone(data: FloatArray): boolean {
-  if (data.length > 0) return false
-  const buffer = data.buffer as ArrayBuffer & { resizable?: boolean }
-  return buffer.byteLength === 0 || buffer.resizable === true
+/** An array that was judged, at the time when it is used: reading a later argument may have run code that allocates. */
+export function checkHeld(array: Checked): Checked {
+  if (array.data.length === elements(array.shape)) return array
+  throw new StateError("the buffer of an array was detached while the arguments after it were read: fetch .data again")
+}
+
+/** A view whose buffer was detached, or shrunk from under it, is of length 0 and its methods throw. */
+function checkAttached(data: ArrayLike<number>, name: string): void {
+  if (data.length > 0 || !ArrayBuffer.isView(data)) return
+  try {
+    ;(data as unknown as FloatArray).keys()
+  } catch {
+    throw new StateError(
+      `${name}: its buffer was detached or shrunk, as allocate does to views taken before: fetch .data again`,
+      name,
+    )
+  }
 }
 
 /** scijs (`stride`), stdlib (`strides`): welcome where they say what row-major means anyway. */
 function checkDense(array: object, shape: readonly number[], name: string): void {
-  const { stride, strides = stride, offset } = array as { stride?: unknown; strides?: unknown; offset?: unknown }
-  if (offset !== undefined && offset !== 0) {
-    throw new ArgumentError(`${name}.offset`, "0: arrays are dense and row-major", `${describe(offset)}: copy it first`)
-  }
-  if (strides === undefined) return
+  const { stride, strides, offset } = array as { stride?: unknown; strides?: unknown; offset?: unknown }
+  const refuse = (key: string, expected: number, actual: unknown) =>
+    new ArgumentError(
+      `${name}.${key}`,
+      `${expected}: arrays are dense and row-major`,
+      `${describe(actual)}: copy it first`,
+    )
+  if (offset !== undefined && offset !== 0) throw refuse("offset", 0, offset)
+  const given = strides ?? stride
+  if (given === undefined || given === null || elements(shape) === 0) return
   let dense = 1
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     const size = shape[axis] as number
-    if (size !== 1 && (strides as ArrayLike<unknown>)?.[axis] !== dense) {
-      throw new ArgumentError(
-        `${name}.strides[${axis}]`,
-        `${dense}: arrays are dense and row-major`,
-        "another: copy it first",
-      )
+    const actual = (given as ArrayLike<unknown>)[axis]
+    if (size !== 1 && actual !== dense) {
+      throw refuse(`${strides === given ? "strides" : "stride"}[${axis}]`, dense, actual)
     }
     dense *= size
   }
 }
 
 /** x's element type. */
-export function checkSameType(array: Checked, like: Checked, name: string): void {
+function checkSameType(array: Checked, like: Checked, name: string): void {
   if (array.data.BYTES_PER_ELEMENT !== like.data.BYTES_PER_ELEMENT) {
     throw new ArgumentError(`${name}.data`, `a ${typeName(like.data)}, as x.data`, `a ${typeName(array.data)}`)
   }
@@ -155,9 +175,16 @@ export function checkOut<T extends FloatArray>(
   return checked
 }
 
-/** Two results that are written both. */
-export function checkSeparate(out: FloatArray, other: FloatArray, name: string, otherName: string): void {
-  if (overlaps(out, other)) throw new ArgumentError(name, `none of the elements of ${otherName}`, "some of them")
+/** A result that shares no memory with another array, which is read or written in the same call. */
+export function checkApart(
+  out: ArrayLike<number>,
+  name: string,
+  other: Maybe<ArrayLike<number>>,
+  otherName: string,
+): void {
+  if (other && overlaps(out, other)) {
+    throw new ArgumentError(name, `none of the elements of ${otherName}`, "some of them: give it memory of its own")
+  }
 }
 
 /** Whether two arrays are the same elements. */
@@ -165,10 +192,12 @@ export function isSame(a: Checked, b: Checked): boolean {
   return a.data.length > 0 && a.data.buffer === b.data.buffer && a.data.byteOffset === b.data.byteOffset
 }
 
-function overlaps(a: FloatArray, b: FloatArray): boolean {
+function overlaps(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   return (
-    a.length > 0 &&
-    b.length > 0 &&
+    ArrayBuffer.isView(a) &&
+    ArrayBuffer.isView(b) &&
+    a.byteLength > 0 &&
+    b.byteLength > 0 &&
     a.buffer === b.buffer &&
     a.byteOffset < b.byteOffset + b.byteLength &&
     b.byteOffset < a.byteOffset + a.byteLength
@@ -181,14 +210,15 @@ export function checkAxes(axes: Maybe<number | readonly number[]>, rank: number,
   const list = typeof axes === "number" ? [axes] : axes
   if (!Array.isArray(list)) throw new ArgumentError(name, "an axis or an array of axes", describe(axes))
   let mask = 0
-  for (const [index, axis] of list.entries()) {
-    const where = typeof axes === "number" ? name : `${name}[${index}]`
+  for (const [place, axis] of list.entries()) {
+    const where = typeof axes === "number" ? name : `${name}[${place}]`
     if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
       const expected = rank === 0 ? "no axis of a scalar" : `an axis from ${-rank} to ${rank - 1}`
       throw new ArgumentError(where, expected, describe(axis))
     }
-    const bit = 2 ** (axis < 0 ? axis + rank : axis)
-    if (Math.floor(mask / bit) % 2 === 1) throw new ArgumentError(where, "each axis once", `${axis} twice`)
+    const index = axis < 0 ? axis + rank : axis
+    if (hasAxis(mask, index)) throw new ArgumentError(where, "each axis once", `${axis}: axis ${index} twice`)
+    const bit = 2 ** index
     mask += bit
   }
   return mask
@@ -221,53 +251,39 @@ export function checkPerChannel(
   return list
 }
 
-function listOf(values: PerChannel, name: string): ArrayLike<number> {
-  if (typeof values !== "object" || values === null) {
-    throw new ArgumentError(name, "an array of numbers", describe(values))
-  }
+function listOf(
+  values: PerChannel,
+  name: string,
+  expected = "an array of numbers, one per channel",
+): ArrayLike<number> {
+  if (typeof values !== "object" || values === null) throw new ArgumentError(name, expected, describe(values))
   if (values instanceof Resident && values.disposed) throw new DisposedError(name)
-  if (!("data" in values)) {
-    if (typeof values.length !== "number") throw new ArgumentError(name, "an array of numbers", describe(values))
-    if (ArrayBuffer.isView(values)) checkLive(values as unknown as FloatArray, name)
-    return values
-  }
-  return checkNumberArray(values, name).data
+  checkFamiliar(values, name)
+  if ("data" in values) return checkNumberArray(values, name).data
+  if (typeof values.length !== "number") throw new ArgumentError(name, expected, describe(values))
+  checkAttached(values, name)
+  if (ArrayBuffer.isView(values)) checkPlace(values, name)
+  return values
 }
 
 /** Of `{ data, shape }` whose data may be any array of numbers. */
 function checkNumberArray(
   array: { readonly data: ArrayLike<number>; readonly shape: readonly number[] },
   name: string,
-): { data: ArrayLike<number>; shape: readonly number[] } {
+): Parameter {
   const shape = checkShape(array.shape, `${name}.shape`)
   const { data } = array
   if (typeof data !== "object" || data === null || typeof data.length !== "number") {
     throw new ArgumentError(`${name}.data`, "an array of numbers", describe(data))
   }
   checkDense(array, shape, name)
-  if (ArrayBuffer.isView(data)) {
-    checkLength(data as unknown as FloatArray, shape, name)
-    checkLive(data as unknown as FloatArray, `${name}.data`)
-  } else if (data.length !== elements(shape)) {
-    throw new ShapeError(
-      `${name}.data`,
-      `${elements(shape)} elements for shape [${shape.join(", ")}]`,
-      `${data.length}`,
-    )
-  }
+  checkLength(data, shape, name)
+  if (ArrayBuffer.isView(data)) checkPlace(data, `${name}.data`)
   return { data, shape }
 }
 
-function checkLive(view: FloatArray, name: string): void {
-  if (residence(view) === "stray") {
-    throw new ArgumentError(name, "an array of your own or a live allocation", "a view of memory that was disposed")
-  }
-}
-
 function checkNumbers(list: ArrayLike<number>, name: string): void {
-  if (ArrayBuffer.isView(list) && !/^Big/.test((list as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? "")) {
-    return
-  }
+  if (/^(Int|Uint|Float)/.test(tagOf(list))) return
   for (let index = 0; index < list.length; index++) {
     if (typeof list[index] !== "number") throw new ArgumentError(`${name}[${index}]`, "a number", describe(list[index]))
   }
@@ -301,12 +317,8 @@ export function checkBroadcast(value: Broadcastable, like: readonly number[], na
 }
 
 function parameterOf(value: ArrayLike<number> | NdArray, name: string): Parameter {
-  if (typeof value === "object" && value !== null && "data" in value) {
-    if (value instanceof Resident && value.disposed) throw new DisposedError(name)
-    return checkNumberArray(value, name)
-  }
-  const data = listOf(value, name)
-  return { data, shape: [data.length] }
+  const data = listOf(value, name, "a number, an array of numbers or { data, shape }")
+  return { data, shape: "data" in value ? value.shape : [data.length] }
 }
 
 /** ε: finite, not negative. */
@@ -319,9 +331,9 @@ export function checkEpsilon(epsilon: number | undefined, absent: number, name =
 }
 
 /** "relu" or none. */
-export function checkActivation(activation: Maybe<"relu">): "relu" | null {
+export function checkActivation(activation: Maybe<"relu">, name = "activation"): "relu" | null {
   if (activation === undefined || activation === null) return null
-  if (activation !== "relu") throw new ArgumentError("activation", '"relu" or null', describe(activation))
+  if (activation !== "relu") throw new ArgumentError(name, '"relu" or null', describe(activation))
   return activation
 }
 
@@ -330,7 +342,7 @@ export function checkConvention(convention: Convention | undefined): Convention 
   if (convention === undefined) return "keras"
   if (typeof convention !== "string" || !Object.hasOwn(conventions, convention)) {
     const names = Object.keys(conventions).map((name) => `"${name}"`)
-    throw new ArgumentError("convention", names.join(", "), describe(convention))
+    throw new ArgumentError("convention", names.join(" or "), describe(convention))
   }
   return convention
 }
@@ -357,16 +369,23 @@ export function checkFlag(flag: boolean | undefined, absent: boolean, name: stri
 }
 
 /** How many channels a layer has. */
-export function checkChannels(channels: number): number {
-  if (!Number.isSafeInteger(channels) || channels < 1) {
-    throw new ArgumentError("channels", "a whole number from 1 on", describe(channels))
+export function checkChannels(channels: unknown, name = "channels"): number {
+  return checkWhole(channels, 1, name)
+}
+
+function checkWhole(value: unknown, least: number, name: string): number {
+  if (!Number.isInteger(value) || !((value as number) >= least && (value as number) < 2 ** 31)) {
+    throw new ArgumentError(name, `a whole number from ${least} on, below 2^31`, describe(value))
   }
-  return channels
+  return value as number
 }
 
 /** One of a few names. */
 export function checkOneOf<T extends string>(value: T | undefined, allowed: readonly T[], absent: T, name: string): T {
-  if (value === undefined) return absent
+  return value === undefined ? absent : checkName(value, allowed, name)
+}
+
+function checkName<T extends string>(value: T, allowed: readonly T[], name: string): T {
   if (!allowed.includes(value)) {
     throw new ArgumentError(name, allowed.map((one) => `"${one}"`).join(" or "), describe(value))
   }
@@ -377,20 +396,24 @@ export function checkOneOf<T extends string>(value: T | undefined, allowed: read
 export function checkNeed<N extends string>(need: readonly N[] | undefined, allowed: readonly N[]): readonly N[] {
   if (need === undefined) return allowed
   if (!Array.isArray(need)) throw new ArgumentError("need", "an array of names", describe(need))
-  for (const [index, name] of need.entries()) checkOneOf(name, allowed, name, `need[${index}]`)
+  for (const [index, name] of need.entries()) checkName(name, allowed, `need[${index}]`)
   return need
 }
 
 /** A Float64Array to write one number per channel into. */
 export function checkVectorOut(out: Vector, length: number, name: string): Vector {
-  checkFloats(out, name)
-  if (out.BYTES_PER_ELEMENT !== 8) throw new ArgumentError(name, "a Float64Array", `a ${typeName(out)}`)
-  if (isGone(out) && length > 0) {
-    throw new StateError(`${name}: its buffer was detached or shrunk: fetch it again`, name)
+  if (tagOf(out) !== "Float64Array") throw new ArgumentError(name, "a Float64Array", describe(out))
+  if (out.length !== length) {
+    checkAttached(out, name)
+    throw new ShapeError(name, `${length} numbers, one per channel`, `${out.length}`)
   }
-  if (out.length !== length) throw new ShapeError(name, `${length} numbers, one per channel`, `${out.length}`)
-  checkLive(out, name)
+  checkPlace(out, name)
   return out
+}
+
+/** The same as `{ data, shape }`. */
+export function checkStatisticsOut(out: NdArray<Vector>, length: number, name: string): Vector {
+  return checkVectorOut(checkArray(out, name).data, length, `${name}.data`)
 }
 
 /** Batch statistics need an element per channel. */
@@ -402,12 +425,28 @@ export function checkSomeElements(count: number, least: number, name: string): v
 }
 
 /** An object of options, or none. */
-export function checkOptions<T extends object>(options: T | undefined, name: string): T | undefined {
+export function checkOptions<T extends object>(
+  options: T | undefined,
+  name: string,
+  expected = "an object of options",
+): T | undefined {
   if (options === undefined) return undefined
   if (typeof options !== "object" || options === null || Array.isArray(options) || ArrayBuffer.isView(options)) {
-    throw new ArgumentError(name, "an object of options", describe(options))
+    throw new ArgumentError(name, expected, describe(options))
+  }
+  if ("data" in options && "shape" in options) {
+    throw new ArgumentError(name, expected, "an array: say which option it is, as in { out }")
   }
   return options
+}
+
+/** The elements per channel that the statistics are of: those of x. */
+export function checkCounts(counts: ArrayLike<number>, expected: number, name: string): void {
+  for (let channel = 0; channel < counts.length; channel++) {
+    if (counts[channel] !== expected) {
+      throw new ShapeError(`${name}[${channel}]`, `${expected}, the elements of x per channel`, `${counts[channel]}`)
+    }
+  }
 }
 
 /** What the caller left out. */
@@ -420,6 +459,48 @@ export function notFinite(channel: number): ArgumentError {
   return new ArgumentError("x", "finite statistics in each channel", `NaN or Infinity in channel ${channel}`)
 }
 
+/** What `toJSON` wrote: a record with these entries. */
+export function checkRecord(json: unknown, names: readonly string[], name: string): Readonly<Record<string, unknown>> {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    const hint = typeof json === "string" ? ": parse it first" : ""
+    throw new ArgumentError(name, "an object that toJSON wrote", `${describe(json)}${hint}`)
+  }
+  for (const key of names) if (!Object.hasOwn(json, key)) throw missing(`${name}.${key}`, "what toJSON wrote")
+  return json as Record<string, unknown>
+}
+
+/** The version of what `toJSON` wrote. */
+export function checkVersion(version: unknown, expected: number, name: string): void {
+  if (version !== expected) throw new ArgumentError(name, `${expected}`, describe(version))
+}
+
+const numbersAsText: ReadonlyMap<unknown, number> = new Map([
+  ["NaN", Number.NaN],
+  ["Infinity", Number.POSITIVE_INFINITY],
+  ["-Infinity", Number.NEGATIVE_INFINITY],
+  ["-0", -0],
+])
+
+/** Numbers, as JSON has them or as text. */
+export function checkJsonNumbers(list: unknown, length: number, name: string): number[] {
+  if (!Array.isArray(list)) throw new ArgumentError(name, "an Array of numbers", describe(list))
+  if (list.length !== length) throw new ShapeError(name, `${length} numbers, one per channel`, `${list.length}`)
+  return Array.from(list, (value, index) => {
+    const number = typeof value === "number" ? value : numbersAsText.get(value)
+    if (number !== undefined) return number
+    const names = [...numbersAsText.keys()].map((text) => `"${text}"`)
+    throw new ArgumentError(`${name}[${index}]`, `a number, ${names.join(", ")}`, describe(value))
+  })
+}
+
+/** How many of something. */
+export function checkCount(value: unknown, name: string): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) {
+    throw new ArgumentError(name, "a whole number from 0 on", describe(value))
+  }
+  return value as number
+}
+
 /** A user's value, in a few words. */
 function describe(value: unknown): string {
   if (value === null || value === undefined) return `${value}`
@@ -427,7 +508,7 @@ function describe(value: unknown): string {
   if (typeof value === "function") return "a function"
   if (typeof value !== "object") return `${String(value)}${typeof value === "bigint" ? "n" : ""}`
   if (Array.isArray(value)) return `an Array of ${value.length}`
-  return `a ${typeName(value)}`
+  return `${/^[AEIO]/.test(typeName(value)) ? "an" : "a"} ${typeName(value)}`
 }
 
 function typeName(value: object): string {
@@ -440,12 +521,27 @@ export function layerAxes(axis: number | readonly number[]): readonly number[] {
   if (!Array.isArray(axes)) throw new ArgumentError("axis", "an axis or an array of axes", describe(axis))
   for (const [index, one] of axes.entries()) {
     const name = typeof axis === "number" ? "axis" : `axis[${index}]`
-    if (!Number.isInteger(one) || Math.abs(one) > maxRank) {
-      throw new ArgumentError(name, "a whole number", describe(one))
+    if (!Number.isInteger(one) || one < -maxRank || one >= maxRank) {
+      throw new ArgumentError(name, `an axis from ${-maxRank} to ${maxRank - 1}`, describe(one))
     }
     if (axes.indexOf(one) !== index) throw new ArgumentError(name, "each axis once", `${one} twice`)
   }
   return [...axes]
+}
+
+/** A layer's channel axes in an x of this shape, as a bit mask. */
+export function checkLayerAxes(axes: readonly number[], shape: readonly number[]): number {
+  const rank = shape.length
+  for (const axis of axes) {
+    if (axis < -rank || axis >= rank) {
+      throw new ShapeError(
+        "x.shape",
+        `an axis ${axis}, along which the layer has its channels`,
+        `[${shape.join(", ")}]`,
+      )
+    }
+  }
+  return checkAxes(axes, rank, 0, "axis")
 }
 
 /** x has the layer's channels. */
@@ -461,13 +557,47 @@ export function checkSource(source: unknown): Source | string | URL | Response {
     typeof source === "string" ||
     source instanceof URL ||
     typeof (source as Response | undefined)?.arrayBuffer === "function"
-  return isFetchable ? (source as string | URL | Response) : checkSyncSource(source)
+  if (isFetchable) return source as string | URL | Response
+  return checkSyncSource(source, "a WebAssembly.Module, bytes, a Response, a URL or a promise of one")
 }
 
 /** What can be started at once. */
-export function checkSyncSource(source: unknown): Source {
-  if (source instanceof WebAssembly.Module || ArrayBuffer.isView(source) || isBuffer(source)) return source as Source
-  throw new ArgumentError("source", "a WebAssembly.Module, bytes, a Response or a URL", describe(source))
+export function checkSyncSource(source: unknown, expected = "a WebAssembly.Module or bytes; init takes more"): Source {
+  if (ArrayBuffer.isView(source) || isBuffer(source)) return checkCode(source as BufferSource)
+  if (typeName(Object(source)) === "WebAssembly.Module") return source as WebAssembly.Module
+  throw new ArgumentError("source", expected, describe(source))
+}
+
+/** Bytes that begin as WebAssembly does, which an error page does not. */
+export function checkCode(code: BufferSource): Uint8Array<ArrayBuffer> {
+  // As bytes whatever they are: V8 compiles no DataView, though the standard says so.
+  const { buffer, byteOffset, byteLength } = ArrayBuffer.isView(code)
+    ? code
+    : { buffer: code, byteOffset: 0, byteLength: code.byteLength }
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength)
+  const start = Array.from(bytes.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join(" ")
+  if (start !== "00 61 73 6d") {
+    const actual = byteLength === 0 ? "none" : `${byteLength} that begin with ${start}`
+    throw new ArgumentError("source", "bytes that begin with 00 61 73 6d", actual)
+  }
+  return bytes
+}
+
+/** An answer that has what was asked for. */
+export function checkResponse(response: Response): Response {
+  if (response.ok === false) {
+    throw new ArgumentError("source", "a response with the kernels", `status ${response.status} from ${response.url}`)
+  }
+  return response
+}
+
+/** A module with the exports of the kernels. */
+export function checkKernels(module: WebAssembly.Module): WebAssembly.Module {
+  const names = WebAssembly.Module.exports(module).map(({ name }) => name)
+  if (!["memory", "bn_view", "bn_dx_f64"].every((name) => names.includes(name))) {
+    throw new ArgumentError("source", "batchnorm/kernel.wasm", `a module that exports ${names.join(", ") || "nothing"}`)
+  }
+  return module
 }
 
 function isBuffer(value: unknown): boolean {

@@ -1,7 +1,7 @@
 // How arrays meet the kernels: in tiles of channels, each in pieces, resident ones where they lie, others through the
 // staging buffers. A piece ends where a block does, so the bits do not depend on it.
 import { copyIn, copyOut, heap } from "./memory.ts"
-import type { Checked } from "./options.ts"
+import { type Checked, checkHeld } from "./options.ts"
 import type { FloatArray } from "./types.ts"
 import type { Axis, Packing, View } from "./view.ts"
 import { words } from "./wasm.ts"
@@ -97,12 +97,12 @@ export interface Port {
 
 /** An array that a pass reads. */
 export function input(array: Checked, slot: 0 | 1): Port {
-  return { array, slot, reads: true, writes: false }
+  return { array: checkHeld(array), slot, reads: true, writes: false }
 }
 
 /** An array that a pass writes; its staging buffer may be that of an input. */
 export function output(array: Checked, slot: 0 | 1): Port {
-  return { array, slot, reads: false, writes: true }
+  return { array: checkHeld(array), slot, reads: false, writes: true }
 }
 
 /** Whether an array of this view goes through a staging buffer. */
@@ -228,6 +228,13 @@ function offsetOf(index: number, axes: readonly Axis[]): number {
     index = Math.floor(index / size)
   }
   return offset
+}
+
+/** The part of a column of the channel table that a tile uses; not to be kept. */
+export function columnOf(column: number, tile: Tile): Float64Array {
+  const { float64, channels, tile: stride } = heap()
+  const at = channels / 8 + column * stride
+  return float64.subarray(at, at + tile.length)
 }
 
 /** Writes the numbers of a tile into a column of the channel table; none: `absent` for each. */

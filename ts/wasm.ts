@@ -17,22 +17,44 @@ export function isStarted(): boolean {
   return started !== undefined
 }
 
-/** Compiles and instantiates; the first start wins. */
-export function start(source?: Source): void {
+/** Instantiates; the first start wins. */
+export function start(module?: WebAssembly.Module): void {
   if (started) return
-  const code = source ?? bundled?.()
-  if (!code) {
+  if (!module && !bundled) {
     throw new StateError("batchnorm/slim carries no kernels: await init({ source }) before the first call")
   }
-  if (typeof WebAssembly === "undefined") {
-    throw new UnsupportedError("this engine has no WebAssembly")
-  }
+  started = kernel.initSync({ module: module ?? compile((bundled as () => Source)()) }).memory
+}
+
+/** Compiles at once. */
+export function compile(source: Source): WebAssembly.Module {
+  checkEngine()
   try {
-    started = kernel.initSync({ module: code }).memory
+    return source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source)
   } catch (cause) {
-    if (!(cause instanceof WebAssembly.CompileError)) throw cause
-    throw new UnsupportedError("this engine could not compile the kernels: they need WebAssembly SIMD", { cause })
+    throw uncompiled(cause)
   }
+}
+
+/** Compiles in the background. */
+export async function compileAsync(source: Source): Promise<WebAssembly.Module> {
+  checkEngine()
+  try {
+    return source instanceof WebAssembly.Module ? source : await WebAssembly.compile(source)
+  } catch (cause) {
+    throw uncompiled(cause)
+  }
+}
+
+function checkEngine(): void {
+  if (typeof WebAssembly === "undefined") throw new UnsupportedError("this engine has no WebAssembly")
+}
+
+function uncompiled(cause: unknown): unknown {
+  if (!(cause instanceof WebAssembly.CompileError)) return cause
+  return new UnsupportedError("the kernels do not compile: the engine lacks WebAssembly SIMD, or they are damaged", {
+    cause,
+  })
 }
 
 /** The linear memory; starts the kernels if nothing has yet. */
