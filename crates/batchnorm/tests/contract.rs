@@ -324,3 +324,59 @@ fn channels_last_f64_keeps_the_contract() {
 fn channels_first_f64_keeps_the_contract() {
     contract::<f64>("channels_first_f64", Layout::ChannelsFirst);
 }
+
+/// Mean and variance of one long channel among few: many chunks, where errors of merging would add up.
+fn long<E: Float>(name: &str, length: usize) {
+    let mut worst = Worst::default();
+    const LONG: &[&str] =
+        &["one differing", "ramp", "first rows outliers", "offset to 1e7", "exponential growth"];
+    let families = FAMILIES.iter().filter(|family| LONG.contains(&family.0));
+    for (index, family) in families.enumerate() {
+        // one channel as rows, as one segment, as many segments, and beside neighbours
+        for shape in [
+            Shape::new(1, length, 1, 1),
+            Shape::new(1, 1, 1, length),
+            Shape::new(1, length / 49, 1, 49),
+            Shape::new(1, length / 64, 64, 1),
+        ] {
+            let seed = setting("CONTRACT_SEED").unwrap_or(1) + index as u64;
+            let case = Case { index: 0, family, shape, seed };
+            let channel = (family.1)(&mut Rng::new(seed), shape.count());
+            let x: Vec<E> = shape.assemble(|_| channel.clone());
+            let got = harness::moments(&x, shape, &whole(shape));
+            let x = shape.channel(&x, 0);
+            let (mean, variance) = reference::moments(&x);
+            let bound = units::<E>(4.0) * variance.sqrt() + mean_grain(mean);
+            let of_mean = ratio(got.mean[0], mean, bound);
+            worst.note("mean", &case, of_mean, || format!("seed {seed}"));
+            let of_variance = ratio(got.variance[0], variance, units::<E>(16.0) * variance);
+            worst.note("variance", &case, of_variance, || format!("seed {seed}"));
+        }
+    }
+    worst.judge(name);
+}
+
+#[test]
+fn a_million_elements_keep_the_contract_f32() {
+    long::<f32>("a_million_elements_keep_the_contract_f32", 1_000_003);
+}
+
+#[test]
+fn a_million_elements_keep_the_contract_f64() {
+    long::<f64>("a_million_elements_keep_the_contract_f64", 1_000_003);
+}
+
+#[test]
+fn ten_million_elements_of_which_one_differs_keep_the_contract() {
+    let mut x = vec![1e6f32; 10_000_019];
+    x[7_654_321] = 1e6 + 0.0625;
+    let shape = Shape::new(1, 1, 1, x.len());
+    let got = harness::moments(&x, shape, &whole(shape));
+    let count = Wide::from(x.len() as f64);
+    let distance = Wide::from(0.0625) / count;
+    let mean = Wide::from(1e6) + distance;
+    let variance = Wide::from(0.0625) * distance - distance * distance;
+    let bound = units::<f32>(4.0) * variance.sqrt() + mean_grain(mean);
+    assert!(ratio(got.mean[0], mean, bound) <= 1.0, "{got:?}");
+    assert!(ratio(got.variance[0], variance, units::<f32>(16.0) * variance) <= 1.0, "{got:?}");
+}

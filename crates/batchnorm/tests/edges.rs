@@ -335,3 +335,23 @@ fn given_statistics_far_from_the_data_give_finite_results() {
     check::<f32>();
     check::<f64>();
 }
+
+#[test]
+fn ordinary_channels_take_the_folded_path() {
+    use batchnorm::affine::{Channel, Map};
+    let numbers = [0.0, 1.0, -1.0, 1e-25, 1e-12, 1e3, 1e12];
+    for mean in numbers {
+        for variance in [0.0, 1e-12, 1.0, 1e12] {
+            for gamma in [0.0, -1.0, 1e-20, 1e-3, 1e12] {
+                for beta in numbers {
+                    for epsilon in [0.0, 1e-3] {
+                        let channel = Channel::new(mean, variance, gamma, beta, epsilon);
+                        let at = format!("{channel:?}");
+                        assert!(matches!(Map::<f32>::new(channel), Map::Folded(_)), "{at}");
+                        assert!(matches!(Map::<f64>::new(channel), Map::Folded(_)), "{at}");
+                    }
+                }
+            }
+        }
+    }
+}

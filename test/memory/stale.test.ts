@@ -1,0 +1,107 @@
+import { describe, expect, test } from "vitest"
+import { allocate, BatchNorm, backward, batchNormalization, forward, infer, moments } from "../../ts/entry/index.ts"
+import { firstDifference } from "../support/numerics-arrays.ts"
+
+/** Grows the memory, so that all views of it taken before are detached. */
+function grow(): void {
+  const probe = allocate([0])
+  const { data } = probe
+  const { byteLength } = data.buffer
+  // Each stays, so that the next has to have memory of its own.
+  while (data.buffer.byteLength === byteLength) allocate([2 ** 16])
+  expect(data.buffer.byteLength).toBe(0)
+  expect(probe.data.buffer.byteLength).toBeGreaterThan(byteLength)
+  probe.dispose()
+}
+
+const shape = [50, 6]
+const values = Float32Array.from({ length: 300 }, (_, i) => ((i * 7919) % 1009) / 100)
+const slopes = Float32Array.from({ length: 300 }, (_, i) => ((i * 104_729) % 1013) / 300 - 1)
+const resident = (data: Float32Array) => {
+  const array = allocate(shape)
+  array.data.set(data)
+  return array
+}
+
+describe("an allocation between two calls, which grows the memory and detaches its views,", () => {
+  const x = { data: values, shape }
+  const dy = { data: slopes, shape }
+  const expected = forward(x)
+  const gradients = backward(dy, x, expected.saved)
+
+  test("leaves resident arrays as they were, and results right", () => {
+    const [input, slope, y, dx] = [resident(values), resident(slopes), allocate(shape), allocate(shape)]
+    grow()
+    const { saved } = forward(input, { out: { y } })
+    expect(firstDifference(y.data, expected.y.data)).toBe(-1)
+    grow()
+    backward(slope, input, saved, { out: { dx } })
+    expect(firstDifference(dx.data, gradients.dx.data)).toBe(-1)
+    grow()
+    expect(firstDifference(dx.data, gradients.dx.data)).toBe(-1)
+    expect(firstDifference(input.data, values)).toBe(-1)
+    for (const array of [input, slope, y, dx]) array.dispose()
+  })
+
+  test("leaves staged calls right", () => {
+    for (let i = 0; i < 3; i++) {
+      grow()
+      expect(firstDifference(forward(x).y.data, expected.y.data)).toBe(-1)
+      grow()
+      expect(moments(x, 0).mean.data).toEqual(expected.saved.mean)
+      grow()
+      expect(firstDifference(backward(dy, x, expected.saved).dx.data, gradients.dx.data)).toBe(-1)
+      grow()
+      const { mean, variance } = expected.saved
+      expect(firstDifference(batchNormalization(x, mean, variance).data, expected.y.data)).toBe(-1)
+      expect(firstDifference(infer(x, expected.saved).data, expected.y.data)).toBe(-1)
+    }
+  })
+
+  test("leaves a layer that keeps a resident x right", () => {
+    const layer = new BatchNorm(6)
+    const input = resident(values)
+    const y = layer.forward(input)
+    grow()
+    const { dx } = layer.backward(dy)
+    expect(firstDifference(y.data, expected.y.data)).toBe(-1)
+    expect(firstDifference(dx.data, gradients.dx.data)).toBe(-1)
+    input.dispose()
+  })
+
+  test("makes an array of views that were taken before an error that says so, not a wrong result", () => {
+    const input = resident(values)
+    const stale = { data: input.data, shape }
+    expect(firstDifference(forward(stale).y.data, expected.y.data)).toBe(-1)
+    grow()
+    for (const call of [
+      () => moments(stale),
+      () => forward(stale),
+      () => infer(stale, expected.saved),
+      () => backward(stale, x, expected.saved),
+      () => backward(dy, stale, expected.saved),
+      () => forward(x, { out: { y: stale } }),
+      () => batchNormalization(x, 0, 1, 0, 1, 0, { out: stale }),
+    ]) {
+      expect(call).toThrow(expect.objectContaining({ code: "state", message: expect.stringMatching(/fetch .*again/) }))
+    }
+    input.dispose()
+  })
+
+  test("is seen even where it happens while the arguments are read", () => {
+    const input = resident(values)
+    const target = new Float32Array(300)
+    const lazy = {
+      shape,
+      get data() {
+        grow()
+        return target
+      },
+    }
+    const stale = { shape, data: input.data }
+    expect(() => forward(stale, { out: { y: lazy } })).toThrow(expect.objectContaining({ code: "state" }))
+    forward(x, { out: { y: lazy } })
+    expect(firstDifference(target, expected.y.data)).toBe(-1)
+    input.dispose()
+  })
+})

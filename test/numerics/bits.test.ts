@@ -1,0 +1,130 @@
+// The wasm build gives the very bits of the native one: test/vectors/README.md says how inputs and digests are made.
+import { backward, type FloatArray, forward, moments } from "batchnorm"
+import { describe, expect, test } from "vitest"
+import { placesOf } from "../reference.ts"
+import { Arrays, ordinary, product, residencies } from "../support/numerics-arrays.ts"
+import cases from "../vectors/bits.json" with { type: "json" }
+
+type Case = (typeof cases)[number]
+
+/** Mulberry32, as multiples of 2⁻²³ in [-1, 1). */
+function uniform(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 8) / 8388608 - 1
+  }
+}
+
+function element(family: string, center: number, scale: number, u: number, statistic: number, index: number): number {
+  switch (family) {
+    case "uniform":
+      return center + scale * u
+    case "constant":
+      return center
+    case "ramp":
+      return center + scale * index
+    case "steps":
+      return center + scale * (Math.floor(index / 61) + u / 64)
+    case "clusters":
+      return center + scale * ((index % 7 < 3 ? 1 : -1) + u / 1024)
+    case "outliers":
+      return center + scale * u * (index < 5 ? 65536 : 1)
+    case "sparse":
+      return index < 70 || u < 0.75 ? 0 : center + scale * u
+    case "nan":
+      return statistic % 3 === 1 && index === 2 ? Number.NaN : center + scale * u
+    case "mixed": {
+      const own = scale * 2 ** [0, 60, -100, 100, -140][statistic % 5]!
+      const families = ["uniform", "constant", "ramp", "outliers", "sparse", "clusters"]
+      return element(families[statistic % 6]!, center * own, own, u, statistic, index)
+    }
+    default:
+      throw new Error(`unknown family ${family}`)
+  }
+}
+
+/** FNV-1a of 64 bits, in two halves; the prime is 2⁴⁰ + 0x1b3. */
+function digest(...arrays: readonly FloatArray[]): string {
+  let [high, low] = [0xcbf29ce4, 0x84222325]
+  for (const array of arrays) {
+    const canonical = array.map((value) => (Number.isNaN(value) ? Number.NaN : value))
+    for (const byte of new Uint8Array(canonical.buffer, canonical.byteOffset, canonical.byteLength)) {
+      low = (low ^ byte) >>> 0
+      const product = low * 0x1b3
+      high = (Math.imul(high, 0x1b3) + Math.floor(product / 2 ** 32) + (low << 8)) >>> 0
+      low = product >>> 0
+    }
+  }
+  return [high, low].map((half) => half.toString(16).padStart(8, "0")).join("")
+}
+
+function inputsOf(one: Case) {
+  const { shape, seed } = one
+  const dtype = one.dtype === "f32" ? "float32" : "float64"
+  const axis = [...shape.keys()].filter((each) => !one.reducedAxes.includes(each))
+  const places = placesOf(shape, axis)
+  const statisticOf = new Int32Array(product(shape))
+  const indexOf = new Int32Array(product(shape))
+  for (const [statistic, own] of places.entries()) {
+    for (const [index, place] of own.entries()) [statisticOf[place], indexOf[place]] = [statistic, index]
+  }
+  const next = uniform(seed)
+  const make = (value: (place: number) => number) =>
+    ordinary(
+      Float64Array.from({ length: product(shape) }, (_, place) => value(place)),
+      shape,
+      dtype,
+    )
+  const x = make((place) => element(one.family, one.center, one.scale, next(), statisticOf[place]!, indexOf[place]!))
+  const dy = make(() => one.dyScale * next())
+  // Kept axes before the reduced ones are outers, whose channels have the same numbers.
+  const kept = axis.filter((each) => shape[each] !== 1)
+  const lastReduced = one.reducedAxes.filter((each) => shape[each] !== 1)
+  const inner = lastReduced.filter((each) => kept.every((own) => own < each))
+  const before = lastReduced.filter((each) => !inner.includes(each))
+  const outerAxes = before.length > 0 ? kept.filter((each) => each < before[0]!) : []
+  const outer = product(outerAxes.map((each) => shape[each]!))
+  const channels = places.length / outer
+  const vector = (value: (u: number) => number) => {
+    const numbers = Array.from({ length: channels }, () => value(next()))
+    return Float64Array.from({ length: places.length }, (_, statistic) => numbers[statistic % channels]!)
+  }
+  const gamma = vector((u) => one.gammaScale * u)
+  const beta = vector((u) => u)
+  const mean = vector((u) => u)
+  const variance = vector((u) => u + 1.5)
+  const options = { axis, gamma, beta, epsilon: one.epsilon, activation: one.relu ? ("relu" as const) : null }
+  return { x, dy, options: one.frozen ? { ...options, mean, variance } : options }
+}
+
+test("the generator and the digest are those of the readme", () => {
+  const next = uniform(1)
+  expect([next(), next(), next()].map((u) => u * 2 ** 23)).toEqual([2131946, -8342711, 460484])
+  expect(digest(Float64Array.of(1))).toBe("aab1693229ba1db8")
+  expect(digest()).toBe("cbf29ce484222325")
+})
+
+describe.each(residencies)("%s", (residency) => {
+  test.each(cases)("$name: the bits of the native build", (one) => {
+    const { x, dy, options } = inputsOf(one)
+    const arrays = new Arrays(residency)
+    try {
+      const [input, slope] = [arrays.copy(x), arrays.copy(dy)]
+      const [y, dx] = [arrays.empty(one.shape, x.data instanceof Float32Array ? "float32" : "float64"), slope]
+      const { mean, variance } = moments(input, one.reducedAxes)
+      const { saved } = forward(input, { ...options, out: { y } })
+      const { dgamma, dbeta } = backward(slope, input, saved, { out: { dx } })
+      expect({
+        moments: digest(mean.data, variance.data),
+        y: digest(y.data),
+        gradients: digest(dgamma, dbeta),
+        dx: digest(dx.data),
+      }).toEqual(one.digests)
+    } finally {
+      arrays.free()
+    }
+  })
+})
