@@ -13,7 +13,7 @@ export const walls = [
   { title: "unsafe only in batchnorm-wasm, each block with its proof", find: unsafeHasItsPlace },
   { title: "no instruction set is named, and of wide only what keeps the bits is used", find: noInstructionSet },
   { title: "memory.buffer only in ts/memory.ts", find: memoryBuffer },
-  { title: "user input is judged only in ts/options.ts", find: judgedInOptions },
+  { title: "user input is judged only in ts/options", find: judgedInOptions },
   { title: "the package is imported by its public entries, and depends downwards", find: publicEntries },
 ]
 

@@ -1,34 +1,24 @@
 import { type Convention, conventions } from "./conventions.ts"
 import { StateError } from "./errors.ts"
-import { backward, type Forward, forward, infer, moments } from "./functional.ts"
+import { backward, type Forward, forward, infer } from "./functional.ts"
+import { type Checked, checkArray, checkOut, elements } from "./options/arrays.ts"
+import { axesOf, checkChannelCount, checkLayerAxes, hasAxis, layerAxes } from "./options/axes.ts"
+import { checkCount, checkJsonNumbers, checkRecord, checkVersion } from "./options/json.ts"
+import { checkPerChannel, checkVariances } from "./options/numbers.ts"
 import {
-  axesOf,
-  type Checked,
   checkActivation,
-  checkArray,
-  checkChannelCount,
   checkChannels,
   checkConvention,
-  checkCount,
   checkEpsilon,
   checkFlag,
-  checkJsonNumbers,
-  checkLayerAxes,
   checkMomentum,
   checkNeed,
   checkOneOf,
   checkOptions,
-  checkOut,
-  checkPerChannel,
-  checkRecord,
   checkSomeElements,
-  checkVariances,
-  checkVersion,
-  elements,
-  hasAxis,
-  layerAxes,
   notFinite,
-} from "./options.ts"
+} from "./options/settings.ts"
+import { moments } from "./tf-nn.ts"
 import type {
   ChannelOptions,
   FloatArray,

@@ -1,3 +1,4 @@
+export { allocate, type ResidentArray } from "./allocate.ts"
 export { BatchNorm, type BatchNormOptions, type LayerBackwardOptions, type LayerForwardOptions } from "./batch-norm.ts"
 export type { Convention } from "./conventions.ts"
 export {
@@ -11,21 +12,16 @@ export {
   UnsupportedError,
 } from "./errors.ts"
 export {
-  allocate,
   type BackwardOptions,
   backward,
-  batchNormalization,
   type Forward,
   type ForwardOptions,
   forward,
   type InferOptions,
   infer,
-  type MomentsOptions,
-  moments,
-  type OutOption,
-  type ResidentArray,
 } from "./functional.ts"
 export { type InitOptions, init, initSync } from "./init.ts"
+export { batchNormalization, type MomentsOptions, moments } from "./tf-nn.ts"
 export type {
   Broadcastable,
   ChannelOptions,
@@ -35,6 +31,7 @@ export type {
   Maybe,
   MeanVariance,
   NdArray,
+  OutOption,
   Owned,
   PerChannel,
   Saved,

@@ -1,4 +1,5 @@
-import { checkCode, checkKernels, checkOptions, checkResponse, checkSource, checkSyncSource } from "./options.ts"
+import { checkOptions } from "./options/settings.ts"
+import { checkCode, checkKernels, checkResponse, checkSource, checkSyncSource } from "./options/source.ts"
 import { compile, compileAsync, isStarted, start } from "./wasm.ts"
 
 /** Where to take the kernels from; the entry's own bytes unless given ("batchnorm/slim" has none). */

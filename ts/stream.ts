@@ -1,7 +1,7 @@
 // How arrays meet the kernels: in tiles of channels, each in pieces, resident ones where they lie, others through the
 // staging buffers. A piece ends where a block does, so the bits do not depend on it.
 import { copyIn, copyOut, heap } from "./memory.ts"
-import { type Checked, checkHeld } from "./options.ts"
+import { type Checked, checkHeld } from "./options/arrays.ts"
 import type { FloatArray } from "./types.ts"
 import type { Axis, Packing, View } from "./view.ts"
 import { words } from "./wasm.ts"

@@ -79,3 +79,9 @@ export interface Gradients<X extends NdArray = NdArray> {
   readonly dgamma: Vector
   readonly dbeta: Vector
 }
+
+/** Where to write y. */
+export interface OutOption<Y> {
+  /** An array like x, or x itself. */
+  out?: Y | undefined
+}

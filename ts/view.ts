@@ -1,5 +1,5 @@
 import { heap } from "./memory.ts"
-import { hasAxis } from "./options.ts"
+import { hasAxis } from "./options/axes.ts"
 import { computeView, linearMemory } from "./wasm.ts"
 
 /** An array seen as [outer][reduce][channels][inner] (crates/batchnorm/src/view.rs). */

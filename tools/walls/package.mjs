@@ -54,11 +54,11 @@ export function judgedInOptions(root) {
   const judges = (node) =>
     ts.isNewExpression(node) && /(^|\.)(ShapeError|ArgumentError)$/.test(node.expression.getText())
   return sourceFiles(root, "ts", /\.ts$/)
-    .filter((path) => path !== "ts/options.ts")
+    .filter((path) => !path.startsWith("ts/options/"))
     .flatMap((path) => {
       const text = readFileSync(join(root, path), "utf8")
       const file = ts.createSourceFile(join(root, path), text, ts.ScriptTarget.ES2022, true)
-      return nodes(root, file, judges, "judges user input outside of ts/options.ts")
+      return nodes(root, file, judges, "judges user input outside of ts/options")
     })
 }
 

@@ -1,0 +1,72 @@
+import { ArgumentError, ShapeError } from "../errors.ts"
+import type { Maybe } from "../types.ts"
+import { maxRank } from "./arrays.ts"
+import { describe } from "./describe.ts"
+
+/** Axes as a bit mask; none given: `absent`. Negative ones count from the last. */
+export function checkAxes(axes: Maybe<number | readonly number[]>, rank: number, absent: number, name: string): number {
+  if (axes === undefined || axes === null) return absent
+  const list = typeof axes === "number" ? [axes] : axes
+  if (!Array.isArray(list)) throw new ArgumentError(name, "an axis or an array of axes", describe(axes))
+  let mask = 0
+  for (const [place, axis] of list.entries()) {
+    const where = typeof axes === "number" ? name : `${name}[${place}]`
+    if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
+      const expected = rank === 0 ? "no axis of a scalar" : `an axis from ${-rank} to ${rank - 1}`
+      throw new ArgumentError(where, expected, describe(axis))
+    }
+    const index = axis < 0 ? axis + rank : axis
+    if (hasAxis(mask, index)) throw new ArgumentError(where, "each axis once", `${axis}: axis ${index} twice`)
+    const bit = 2 ** index
+    mask += bit
+  }
+  return mask
+}
+
+/** The axes of a bit mask. */
+export function axesOf(mask: number, rank: number): number[] {
+  const axes: number[] = []
+  for (let axis = 0; axis < rank; axis++) if (hasAxis(mask, axis)) axes.push(axis)
+  return axes
+}
+
+/** Whether a bit mask has an axis. */
+export function hasAxis(mask: number, axis: number): boolean {
+  return Math.floor(mask / 2 ** axis) % 2 === 1
+}
+
+/** A layer's channel axes, whose rank is not known yet. */
+export function layerAxes(axis: number | readonly number[]): readonly number[] {
+  const axes = typeof axis === "number" ? [axis] : axis
+  if (!Array.isArray(axes)) throw new ArgumentError("axis", "an axis or an array of axes", describe(axis))
+  for (const [index, one] of axes.entries()) {
+    const name = typeof axis === "number" ? "axis" : `axis[${index}]`
+    if (!Number.isInteger(one) || one < -maxRank || one >= maxRank) {
+      throw new ArgumentError(name, `an axis from ${-maxRank} to ${maxRank - 1}`, describe(one))
+    }
+    if (axes.indexOf(one) !== index) throw new ArgumentError(name, "each axis once", `${one} twice`)
+  }
+  return [...axes]
+}
+
+/** A layer's channel axes in an x of this shape, as a bit mask. */
+export function checkLayerAxes(axes: readonly number[], shape: readonly number[]): number {
+  const rank = shape.length
+  for (const axis of axes) {
+    if (axis < -rank || axis >= rank) {
+      throw new ShapeError(
+        "x.shape",
+        `an axis ${axis}, along which the layer has its channels`,
+        `[${shape.join(", ")}]`,
+      )
+    }
+  }
+  return checkAxes(axes, rank, 0, "axis")
+}
+
+/** x has the layer's channels. */
+export function checkChannelCount(actual: number, expected: number, axes: readonly number[]): void {
+  if (actual === expected) return
+  const where = axes.length === 1 ? `x.shape[${axes[0]}]` : "x.shape"
+  throw new ShapeError(where, `${expected} channels along axis [${axes.join(", ")}]`, `${actual}`)
+}

@@ -1,0 +1,124 @@
+import { ArgumentError, DisposedError, ShapeError } from "../errors.ts"
+import { Resident } from "../memory.ts"
+import type { Broadcastable, Maybe, NdArray, PerChannel, Vector } from "../types.ts"
+import {
+  checkArray,
+  checkAttached,
+  checkDense,
+  checkFamiliar,
+  checkLength,
+  checkPlace,
+  checkShape,
+  tagOf,
+} from "./arrays.ts"
+import { describe } from "./describe.ts"
+
+/** One number per channel, or none. */
+export function checkPerChannel(
+  values: Maybe<PerChannel>,
+  channels: number,
+  name: string,
+): ArrayLike<number> | undefined {
+  if (values === undefined || values === null) return undefined
+  const list = listOf(values, name)
+  if (list.length !== channels) {
+    throw new ShapeError(name, `${channels} numbers, one per channel`, `${list.length}`)
+  }
+  checkNumbers(list, name)
+  return list
+}
+
+function listOf(
+  values: PerChannel,
+  name: string,
+  expected = "an array of numbers, one per channel",
+): ArrayLike<number> {
+  if (typeof values !== "object" || values === null) throw new ArgumentError(name, expected, describe(values))
+  if (values instanceof Resident && values.disposed) throw new DisposedError(name)
+  checkFamiliar(values, name)
+  if ("data" in values) return checkNumberArray(values, name).data
+  if (typeof values.length !== "number") throw new ArgumentError(name, expected, describe(values))
+  checkAttached(values, name)
+  if (ArrayBuffer.isView(values)) checkPlace(values, name)
+  return values
+}
+
+/** Of `{ data, shape }` whose data may be any array of numbers. */
+function checkNumberArray(
+  array: { readonly data: ArrayLike<number>; readonly shape: readonly number[] },
+  name: string,
+): Parameter {
+  const shape = checkShape(array.shape, `${name}.shape`)
+  const { data } = array
+  if (typeof data !== "object" || data === null || typeof data.length !== "number") {
+    throw new ArgumentError(`${name}.data`, "an array of numbers", describe(data))
+  }
+  checkDense(array, shape, name)
+  checkLength(data, shape, name)
+  if (ArrayBuffer.isView(data)) checkPlace(data, `${name}.data`)
+  return { data, shape }
+}
+
+function checkNumbers(list: ArrayLike<number>, name: string): void {
+  if (/^(Int|Uint|Float)/.test(tagOf(list))) return
+  for (let index = 0; index < list.length; index++) {
+    if (typeof list[index] !== "number") throw new ArgumentError(`${name}[${index}]`, "a number", describe(list[index]))
+  }
+}
+
+/** Variances: none is negative. NaN stays in its channel. */
+export function checkVariances(list: ArrayLike<number>, name: string): void {
+  for (let index = 0; index < list.length; index++) {
+    if ((list[index] as number) < 0) {
+      throw new ArgumentError(`${name}[${index}]`, "a variance from 0 on", `${list[index]}`)
+    }
+  }
+}
+
+/** A parameter and the shape by which it broadcasts, aligned at the last axis. */
+export interface Parameter {
+  readonly data: ArrayLike<number>
+  readonly shape: readonly number[]
+}
+
+/** A parameter that broadcasts to x's shape; a number has shape []. */
+export function checkBroadcast(value: Broadcastable, like: readonly number[], name: string): Parameter {
+  const parameter = typeof value === "number" ? { data: [value], shape: [] } : parameterOf(value, name)
+  checkNumbers(parameter.data, name)
+  const missing = like.length - parameter.shape.length
+  const fits = missing >= 0 && parameter.shape.every((size, axis) => size === 1 || size === like[axis + missing])
+  if (!fits) {
+    throw new ShapeError(name, `a shape that broadcasts to [${like.join(", ")}]`, `[${parameter.shape.join(", ")}]`)
+  }
+  return parameter
+}
+
+function parameterOf(value: ArrayLike<number> | NdArray, name: string): Parameter {
+  const data = listOf(value, name, "a number, an array of numbers or { data, shape }")
+  return { data, shape: "data" in value ? value.shape : [data.length] }
+}
+
+/** A Float64Array to write one number per channel into. */
+export function checkVectorOut(out: Vector, length: number, name: string): Vector {
+  if (tagOf(out) !== "Float64Array") throw new ArgumentError(name, "a Float64Array", describe(out))
+  if (out.length !== length) {
+    checkAttached(out, name)
+    throw new ShapeError(name, `${length} numbers, one per channel`, `${out.length}`)
+  }
+  checkPlace(out, name)
+  return out
+}
+
+/** The same as `{ data, shape }`. */
+export function checkStatisticsOut(out: NdArray<Vector>, length: number, name: string): Vector {
+  return checkVectorOut(checkArray(out, name).data, length, `${name}.data`)
+}
+
+/** The elements per channel that the statistics are of: those of x. */
+export function checkCounts(counts: ArrayLike<number>, expected: number, name: string): void {
+  for (let channel = 0; channel < counts.length; channel++) {
+    if (counts[channel] !== expected) {
+      throw new ShapeError(`${name}[${channel}]`, `${expected}, the elements of x per channel`, `${counts[channel]}`)
+    }
+  }
+}

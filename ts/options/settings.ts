@@ -1,0 +1,117 @@
+import { type Convention, conventions } from "../conventions.ts"
+import { ArgumentError } from "../errors.ts"
+import type { Maybe } from "../types.ts"
+import { describe } from "./describe.ts"
+
+/** ε: finite, not negative. */
+export function checkEpsilon(epsilon: number | undefined, absent: number, name = "epsilon"): number {
+  if (epsilon === undefined) return absent
+  if (typeof epsilon !== "number" || !(epsilon >= 0) || epsilon === Number.POSITIVE_INFINITY) {
+    throw new ArgumentError(name, "a finite number from 0 on", describe(epsilon))
+  }
+  return epsilon
+}
+
+/** "relu" or none. */
+export function checkActivation(activation: Maybe<"relu">, name = "activation"): "relu" | null {
+  if (activation === undefined || activation === null) return null
+  if (activation !== "relu") throw new ArgumentError(name, '"relu" or null', describe(activation))
+  return activation
+}
+
+/** A name of a convention. */
+export function checkConvention(convention: Convention | undefined): Convention {
+  if (convention === undefined) return "keras"
+  if (typeof convention !== "string" || !Object.hasOwn(conventions, convention)) {
+    const names = Object.keys(conventions).map((name) => `"${name}"`)
+    throw new ArgumentError("convention", names.join(" or "), describe(convention))
+  }
+  return convention
+}
+
+/** Momentum as the convention means it; null where that is a cumulative average. */
+export function checkMomentum(momentum: Maybe<number>, convention: Convention): number | null {
+  const meaning = conventions[convention]
+  if (momentum === undefined) return meaning.momentum
+  if (momentum === null) {
+    if (meaning.cumulative) return null
+    throw new ArgumentError("momentum", `a number: "${convention}" has no cumulative average`, "null")
+  }
+  if (typeof momentum !== "number" || !(momentum >= 0 && momentum <= 1)) {
+    throw new ArgumentError("momentum", "a number from 0 to 1", describe(momentum))
+  }
+  return momentum
+}
+
+/** A flag. */
+export function checkFlag(flag: boolean | undefined, absent: boolean, name: string): boolean {
+  if (flag === undefined) return absent
+  if (typeof flag !== "boolean") throw new ArgumentError(name, "true or false", describe(flag))
+  return flag
+}
+
+/** How many channels a layer has. */
+export function checkChannels(channels: unknown, name = "channels"): number {
+  return checkWhole(channels, 1, name)
+}
+
+function checkWhole(value: unknown, least: number, name: string): number {
+  if (!Number.isInteger(value) || !((value as number) >= least && (value as number) < 2 ** 31)) {
+    throw new ArgumentError(name, `a whole number from ${least} on, below 2^31`, describe(value))
+  }
+  return value as number
+}
+
+/** One of a few names. */
+export function checkOneOf<T extends string>(value: T | undefined, allowed: readonly T[], absent: T, name: string): T {
+  return value === undefined ? absent : checkName(value, allowed, name)
+}
+
+function checkName<T extends string>(value: T, allowed: readonly T[], name: string): T {
+  if (!allowed.includes(value)) {
+    throw new ArgumentError(name, allowed.map((one) => `"${one}"`).join(" or "), describe(value))
+  }
+  return value
+}
+
+/** The names of the gradients wanted. */
+export function checkNeed<N extends string>(need: readonly N[] | undefined, allowed: readonly N[]): readonly N[] {
+  if (need === undefined) return allowed
+  if (!Array.isArray(need)) throw new ArgumentError("need", "an array of names", describe(need))
+  for (const [index, name] of need.entries()) checkName(name, allowed, `need[${index}]`)
+  return need
+}
+
+/** Batch statistics need an element per channel. */
+export function checkSomeElements(count: number, least: number, name: string): void {
+  if (count < least) {
+    const expected = least === 1 ? "an element per channel" : `${least} or more elements per channel to train on`
+    throw new ArgumentError(name, expected, count === 0 ? "none: the batch is empty" : `${count}`)
+  }
+}
+
+/** An object of options, or none. */
+export function checkOptions<T extends object>(
+  options: T | undefined,
+  name: string,
+  expected = "an object of options",
+): T | undefined {
+  if (options === undefined) return undefined
+  if (typeof options !== "object" || options === null || Array.isArray(options) || ArrayBuffer.isView(options)) {
+    throw new ArgumentError(name, expected, describe(options))
+  }
+  if ("data" in options && "shape" in options) {
+    throw new ArgumentError(name, expected, "an array: say which option it is, as in { out }")
+  }
+  return options
+}
+
+/** What the caller left out. */
+export function missing(name: string, expected: string): ArgumentError {
+  return new ArgumentError(name, expected, "nothing")
+}
+
+/** Channels that a forward pass found not finite. */
+export function notFinite(channel: number): ArgumentError {
+  return new ArgumentError("x", "finite statistics in each channel", `NaN or Infinity in channel ${channel}`)
+}

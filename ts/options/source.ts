@@ -1,0 +1,56 @@
+import { ArgumentError } from "../errors.ts"
+import type { Source } from "../wasm.ts"
+import { describe, typeName } from "./describe.ts"
+
+/** What `init` can load. */
+export function checkSource(source: unknown): Source | string | URL | Response {
+  const isFetchable =
+    typeof source === "string" ||
+    source instanceof URL ||
+    typeof (source as Response | undefined)?.arrayBuffer === "function"
+  if (isFetchable) return source as string | URL | Response
+  return checkSyncSource(source, "a WebAssembly.Module, bytes, a Response, a URL or a promise of one")
+}
+
+/** What can be started at once. */
+export function checkSyncSource(source: unknown, expected = "a WebAssembly.Module or bytes; init takes more"): Source {
+  if (ArrayBuffer.isView(source) || isBuffer(source)) return checkCode(source as BufferSource)
+  if (typeName(Object(source)) === "WebAssembly.Module") return source as WebAssembly.Module
+  throw new ArgumentError("source", expected, describe(source))
+}
+
+/** Bytes that begin as WebAssembly does, which an error page does not. */
+export function checkCode(code: BufferSource): Uint8Array<ArrayBuffer> {
+  // As bytes whatever they are: V8 compiles no DataView, though the standard says so.
+  const { buffer, byteOffset, byteLength } = ArrayBuffer.isView(code)
+    ? code
+    : { buffer: code, byteOffset: 0, byteLength: code.byteLength }
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength)
+  const start = Array.from(bytes.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join(" ")
+  if (start !== "00 61 73 6d") {
+    const actual = byteLength === 0 ? "none" : `${byteLength} that begin with ${start}`
+    throw new ArgumentError("source", "bytes that begin with 00 61 73 6d", actual)
+  }
+  return bytes
+}
+
+/** An answer that has what was asked for. */
+export function checkResponse(response: Response): Response {
+  if (response.ok === false) {
+    throw new ArgumentError("source", "a response with the kernels", `status ${response.status} from ${response.url}`)
+  }
+  return response
+}
+
+/** A module with the exports of the kernels. */
+export function checkKernels(module: WebAssembly.Module): WebAssembly.Module {
+  const names = WebAssembly.Module.exports(module).map(({ name }) => name)
+  if (!["memory", "bn_view", "bn_dx_f64"].every((name) => names.includes(name))) {
+    throw new ArgumentError("source", "batchnorm/kernel.wasm", `a module that exports ${names.join(", ") || "nothing"}`)
+  }
+  return module
+}
+
+function isBuffer(value: unknown): boolean {
+  return /^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value))
+}

@@ -1,0 +1,145 @@
+import { applyMap, emptyLike, kernelsOf, ordinary } from "./map.ts"
+import { checkApart, checkArray, checkOut } from "./options/arrays.ts"
+import { axesOf, checkAxes, hasAxis } from "./options/axes.ts"
+import { defaultEpsilon } from "./options/channels.ts"
+import { checkBroadcast, checkStatisticsOut, checkVariances, type Parameter } from "./options/numbers.ts"
+import { checkEpsilon, checkFlag, checkOptions, checkSomeElements } from "./options/settings.ts"
+import { columnOf, input, isStaged, pass, readColumn, type Tile, tilesOf, writeColumn } from "./stream.ts"
+import type { Broadcastable, FloatArray, Like, Maybe, MeanVariance, NdArray, OutOption, Owned } from "./types.ts"
+import { countOf, statisticsOf, viewOf } from "./view.ts"
+import { columns } from "./wasm.ts"
+
+/** What `moments` may be told. */
+export interface MomentsOptions {
+  /** Reduced axes stay, with size 1. */
+  keepDims?: boolean | undefined
+  /** Arrays to write into, whole or in part, with as many elements as the result. */
+  out?: Partial<MeanVariance> | undefined
+}
+
+/**
+ * Mean and biased variance over some axes, as `tf.nn.moments`:
+ * μ = Σx / m, σ² = Σ(x-μ)² / m, in Float64Array, accurate at any offset of the data (docs/numerics.md).
+ *
+ * @param x any shape
+ * @param axes the axes to reduce; none given: all of them; `[]`: none
+ * @returns both shaped as the axes that are kept
+ * @throws ArgumentError where no element is reduced; ShapeError, StateError, DisposedError for an x that is none
+ */
+export function moments(x: NdArray, axes?: number | readonly number[], options?: MomentsOptions): MeanVariance {
+  const array = checkArray(x, "x")
+  const rank = array.shape.length
+  const reduced = checkAxes(axes, rank, 2 ** rank - 1, "axes")
+  checkOptions(options, "options")
+  const keepDims = checkFlag(options?.keepDims, false, "keepDims")
+  const view = viewOf(array.shape, reduced)
+  const length = statisticsOf(view)
+  if (length > 0) checkSomeElements(countOf(view), 1, "x")
+  const shape = array.shape
+    .map((size, axis) => (hasAxis(reduced, axis) ? 1 : size))
+    .filter((_, axis) => keepDims || !hasAxis(reduced, axis))
+  const out = checkOptions(options?.out, "out")
+  const result = {
+    mean: out?.mean ?? { data: new Float64Array(length), shape },
+    variance: out?.variance ?? { data: new Float64Array(length), shape: [...shape] },
+  }
+  const mean = checkStatisticsOut(result.mean, length, "out.mean")
+  const variance = checkStatisticsOut(result.variance, length, "out.variance")
+  checkApart(mean, "out.mean.data", array.data, "x.data")
+  checkApart(variance, "out.variance.data", array.data, "x.data")
+  checkApart(variance, "out.variance.data", mean, "out.mean.data")
+
+  const kernels = kernelsOf(array)
+  for (const tile of tilesOf(view, kernels.bytes, isStaged(view, array))) {
+    pass(view, tile, [input(array, 0)], true, kernels.moments)
+    readColumn(columns.mean, tile, mean)
+    readColumn(columns.variance, tile, variance)
+  }
+  return out?.mean && out.variance ? (out as MeanVariance) : result
+}
+
+/**
+ * y = (x-μ)/√(σ²+ε)·scale + offset, as `tf.nn.batch_normalization`, argument for argument.
+ *
+ * @param x any shape
+ * @param mean, variance, offset, scale numbers, bare arrays or `{ data, shape }` that broadcast to x as in NumPy; offset
+ *   and scale may each be absent
+ * @param epsilon ε; 1e-3 unless given
+ * @returns an array like x, or `out`
+ * @throws ShapeError where a parameter does not broadcast to x; ArgumentError for a negative variance or a bad ε
+ */
+export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray<Owned<T>>>(
+  x: NdArray<T>,
+  mean: Broadcastable,
+  variance: Broadcastable,
+  offset?: Maybe<Broadcastable>,
+  scale?: Maybe<Broadcastable>,
+  epsilon?: number,
+  options?: OutOption<Y>,
+): Y {
+  const array = checkArray(x, "x")
+  const { shape } = array
+  const optional = (value: Maybe<Broadcastable>, name: string) =>
+    value === undefined || value === null ? undefined : checkBroadcast(value, shape, name)
+  const parameters = {
+    mean: checkBroadcast(mean, shape, "mean"),
+    variance: checkBroadcast(variance, shape, "variance"),
+    gamma: optional(scale, "scale"),
+    beta: optional(offset, "offset"),
+  }
+  checkVariances(parameters.variance.data, "variance")
+  const epsilonValue = checkEpsilon(epsilon, defaultEpsilon)
+  checkOptions(options, "options")
+  const result = options?.out === undefined ? (emptyLike(array) as unknown as Y) : options.out
+  const y = options?.out === undefined ? ordinary(result) : checkOut(result, array, { x: array }, "out")
+  checkApart(y.data, "out.data", parameters.mean.data, "mean")
+  checkApart(y.data, "out.data", parameters.variance.data, "variance")
+  checkApart(y.data, "out.data", parameters.beta?.data, "offset")
+  checkApart(y.data, "out.data", parameters.gamma?.data, "scale")
+
+  // Axes along which no parameter changes are reduced, as far as the view is concerned.
+  const constant = axesOf(2 ** shape.length - 1, shape.length).filter((axis) =>
+    Object.values(parameters).every((parameter) => sizeAt(parameter, axis, shape.length) === 1),
+  )
+  const reduced = constant.reduce((mask, axis) => mask + 2 ** axis, 0)
+  const kept = shape.map((size, axis) => (hasAxis(reduced, axis) ? 1 : size))
+  const view = viewOf(shape, reduced)
+  applyMap(view, array, y, { epsilon: epsilonValue, relu: false }, (tile) => {
+    const column = (index: number, parameter: Parameter | undefined, absent: number) => {
+      if (parameter) expand(parameter, kept, tile, columnOf(index, tile))
+      else writeColumn(index, tile, undefined, absent)
+    }
+    column(columns.mean, parameters.mean, 0)
+    column(columns.variance, parameters.variance, 0)
+    column(columns.gamma, parameters.gamma, 1)
+    column(columns.beta, parameters.beta, 0)
+    return false
+  })
+  return result
+}
+
+function sizeAt(parameter: Parameter | undefined, axis: number, rank: number): number {
+  return parameter?.shape[axis - rank + parameter.shape.length] ?? 1
+}
+
+/** Fills in the numbers of a tile, of a parameter that broadcasts to these sizes. */
+function expand(parameter: Parameter, kept: readonly number[], tile: Tile, values: Float64Array): void {
+  const { data } = parameter
+  if (data.length === 1) {
+    values.fill(data[0] as number)
+    return
+  }
+  for (let index = 0; index < tile.length; index++) {
+    let rest = tile.start + index
+    let at = 0
+    let stride = 1
+    for (let axis = kept.length - 1; axis >= 0; axis--) {
+      const size = sizeAt(parameter, axis, kept.length)
+      const whole = kept[axis] as number
+      if (size !== 1) at += (rest % whole) * stride
+      stride *= size
+      rest = Math.floor(rest / whole)
+    }
+    values[index] = data[at] as number
+  }
+}
