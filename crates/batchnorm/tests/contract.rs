@@ -1,7 +1,11 @@
 //! The contract (docs/numerics.md): each row of its table, as error / bound, over hostile families.
 //!
-//! `CONTRACT_SEED` and `CONTRACT_CASE` repeat a case, `CONTRACT_ROUNDS` runs more of them, `CONTRACT_FAMILY` those of one;
-//! `-- --nocapture` prints the worst ratio of each family and quantity.
+//! `CONTRACT_SEED` and `CONTRACT_CASE` repeat a case, `CONTRACT_ROUNDS` runs more of them,
+//! `CONTRACT_FAMILY` those of one; `-- --nocapture` prints the worst ratio of each family and quantity.
+//!
+//! Two things the table cannot mean otherwise. Where a result is subnormal, rounding it costs half the
+//! smallest number, however small the bound. And a result counts as finite if it is with its bound.
+//! The gradient is judged against the statistics that its forward used, each rounded to one f64.
 
 mod harness;
 mod reference;
@@ -136,7 +140,7 @@ fn grain<E: Float>() -> Wide {
     Wide::power(-E::GRAIN)
 }
 
-/// The smaller of 2⁻⁵⁰·|μ| that the rounding of a mean to one f64 is granted.
+/// 2⁻⁵⁰·|μ|, which the rounding of a mean to one f64 is granted, for f64 elements too.
 fn mean_grain(mean: Wide) -> Wide {
     mean.abs() * Wide::power(-50)
 }
