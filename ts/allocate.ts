@@ -21,6 +21,10 @@ export function allocate(shape: readonly number[], dtype?: "float32"): ResidentA
 export function allocate(shape: readonly number[], dtype: "float64"): ResidentArray<Float64Array<ArrayBuffer>>
 export function allocate(
   shape: readonly number[],
+  dtype: "float32" | "float64",
+): ResidentArray<Float32Array<ArrayBuffer>> | ResidentArray<Float64Array<ArrayBuffer>>
+export function allocate(
+  shape: readonly number[],
   dtype?: "float32" | "float64",
 ): ResidentArray<Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>> {
   const type = checkOneOf(dtype, ["float32", "float64"], "float32", "dtype")

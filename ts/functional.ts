@@ -1,7 +1,13 @@
 import { StateError } from "./errors.ts"
 import { applyMap, emptyLike, kernelsOf, ordinary } from "./map.ts"
 import { checkApart, checkArray, checkLike, checkOut, isSame } from "./options/arrays.ts"
-import { checkChannelOptions, checkSavedOut, checkStatistics, isGiven } from "./options/channels.ts"
+import {
+  checkChannelOptions,
+  checkGradientsApart,
+  checkSavedOut,
+  checkStatistics,
+  isGiven,
+} from "./options/channels.ts"
 import { checkCounts, checkPerChannel, checkVectorOut } from "./options/numbers.ts"
 import { checkFlag, checkNeed, checkOptions, checkSomeElements, missing } from "./options/settings.ts"
 import { input, isStaged, output, pass, readColumn, tilesOf, writeColumn } from "./stream.ts"
@@ -189,26 +195,8 @@ export function backward<
   }
   const dgamma = vector("dgamma")
   const dbeta = vector("dbeta")
-  const apart = (result: FloatArray | undefined, name: string) => {
-    if (!result) return
-    checkApart(result, name, statistics.mean, "saved.mean")
-    checkApart(result, name, statistics.variance, "saved.variance")
-    checkApart(result, name, count, "saved.count")
-    checkApart(result, name, channels.gamma, "saved.gamma")
-    checkApart(result, name, channels.beta, "saved.beta")
-  }
-  const apartFromElements = (result: FloatArray | undefined, name: string) => {
-    if (!result) return
-    checkApart(result, name, array.data, "x.data")
-    checkApart(result, name, slope.data, "dy.data")
-    checkApart(result, name, dx?.data, "out.dx.data")
-  }
-  apart(dx?.data, "out.dx.data")
-  apart(dgamma, "out.dgamma")
-  apart(dbeta, "out.dbeta")
-  apartFromElements(dgamma, "out.dgamma")
-  apartFromElements(dbeta, "out.dbeta")
-  if (dbeta) checkApart(dbeta, "out.dbeta", dgamma, "out.dgamma")
+  const numbers = { ...statistics, count, gamma: channels.gamma, beta: channels.beta }
+  checkGradientsApart({ dx: dx?.data, dgamma, dbeta }, { x: array.data, dy: slope.data }, numbers)
 
   const relu = channels.activation === "relu"
   const sums = wants("dgamma") || wants("dbeta") || (dx !== undefined && !frozen)

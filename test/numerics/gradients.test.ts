@@ -101,7 +101,8 @@ describe.each(cases)("$name, relu $relu, frozen $frozen", (one) => {
         expect(dx).toBe(out)
 
         const broken: string[] = []
-        for (const [statistic, places] of placesOf(shape, axis).entries()) {
+        const statistics = [...placesOf(shape, axis).entries()]
+        for (const [statistic, places] of statistics.filter(([each]) => each < 40 || each >= 2040)) {
           const parameters = { gamma: saved.gamma![statistic]!, beta: saved.beta![statistic]!, epsilon: saved.epsilon }
           const channel = channelOf(saved.mean[statistic]!, saved.variance[statistic]!, parameters)
           const whole = { x: gather(elements, places), at: [...places.keys()] }

@@ -13,6 +13,8 @@ export const more: NdArray<Float32Array> = labelled
 exactly<ResidentArray<Float32Array<ArrayBuffer>>>()(allocate([2, 3]))
 exactly<ResidentArray<Float32Array<ArrayBuffer>>>()(allocate([2, 3], "float32"))
 exactly<ResidentArray<Float64Array<ArrayBuffer>>>()(allocate([2, 3] as const, "float64"))
+declare const dtype: "float32" | "float64"
+exactly<ResidentArray<Float32Array<ArrayBuffer>> | ResidentArray<Float64Array<ArrayBuffer>>>()(allocate([2], dtype))
 
 export function resident(): number | undefined {
   using x = allocate([4])

@@ -1,4 +1,4 @@
-import type { ChannelOptions, FloatArray, Saved, Statistics, Vector } from "../types.ts"
+import type { ChannelOptions, FloatArray, Maybe, Saved, Statistics, Vector } from "../types.ts"
 import { statisticsOf, type View, viewOf } from "../view.ts"
 import { type Checked, checkApart } from "./arrays.ts"
 import { axesOf, checkAxes } from "./axes.ts"
@@ -45,13 +45,18 @@ export function isGiven(options: Partial<Statistics>): boolean {
   return given(options.mean)
 }
 
-export function checkStatistics(options: Partial<Statistics>, length: number, prefix = "") {
+export function checkStatistics(options: Partial<Statistics>, length: number, prefix = ""): StatisticsNumbers {
   const mean = checkPerChannel(options.mean, length, `${prefix}mean`)
   const variance = checkPerChannel(options.variance, length, `${prefix}variance`)
   if (!mean) throw missing(`${prefix}mean`, "one number per channel")
   if (!variance) throw missing(`${prefix}variance`, "one number per channel")
   checkVariances(variance, `${prefix}variance`)
   return { mean, variance }
+}
+
+interface StatisticsNumbers {
+  readonly mean: ArrayLike<number>
+  readonly variance: ArrayLike<number>
 }
 
 interface SavedVectors {
@@ -68,7 +73,7 @@ const savedNames = ["mean", "variance", "count", "gamma", "beta"] as const
 export function checkSavedOut(
   saved: Saved,
   { length, gamma, beta }: Channels,
-  statistics: { readonly mean: ArrayLike<number>; readonly variance: ArrayLike<number> } | undefined,
+  statistics: StatisticsNumbers | undefined,
   x: FloatArray,
   y: FloatArray,
 ): SavedVectors {
@@ -92,4 +97,26 @@ export function checkSavedOut(
     }
   }
   return saved
+}
+
+/** Gradients to write, each apart from what is still to be read and from each other; dx was judged against x and dy. */
+export function checkGradientsApart(
+  {
+    dx,
+    dgamma,
+    dbeta,
+  }: { readonly dx: Maybe<FloatArray>; readonly dgamma: Maybe<Vector>; readonly dbeta: Maybe<Vector> },
+  { x, dy }: { readonly x: FloatArray; readonly dy: FloatArray },
+  saved: Readonly<Record<(typeof savedNames)[number], ArrayLike<number> | undefined>>,
+): void {
+  const results = { "out.dx.data": dx, "out.dgamma": dgamma, "out.dbeta": dbeta }
+  for (const [place, result] of Object.entries(results)) {
+    if (!result) continue
+    for (const name of savedNames) checkApart(result, place, saved[name], `saved.${name}`)
+    if (place === "out.dx.data") continue
+    checkApart(result, place, x, "x.data")
+    checkApart(result, place, dy, "dy.data")
+    checkApart(result, place, dx ?? undefined, "out.dx.data")
+  }
+  if (dbeta) checkApart(dbeta, "out.dbeta", dgamma ?? undefined, "out.dgamma")
 }
