@@ -39,7 +39,8 @@ export interface ForwardOptions<Y extends NdArray> extends ChannelOptions, Parti
 
 /**
  * Normalizes each channel by the statistics of the batch, or by a mean and variance that are given:
- * y = (x-μ)/√(σ²+ε)·γ + β, then the activation, in two passes over x (one, if given).
+ * y = (x-μ)/√(σ²+ε)·γ + β, then the activation, in two passes over x (one, if given). Source: Ioffe and Szegedy 2015,
+ * algorithm 1.
  *
  * @param x any shape; its channels lie along `axis`
  * @returns y, like x, and what `backward` needs, per channel
@@ -152,7 +153,7 @@ const gradientNames = ["dx", "dgamma", "dbeta"] as const
 /**
  * The gradients of `forward`, in closed form, with x̂ = (x-μ)·r and r = 1/√(σ²+ε):
  * dβ = Σdy, dγ = Σdy·x̂, dx = γ·r·(dy - dβ/m - x̂·dγ/m); with statistics that were given dx = γ·r·dy. After a ReLU, dy
- * counts where y is above 0.
+ * counts where y is above 0. Source: Ioffe and Szegedy 2015, section 3, in closed form.
  *
  * @param dy the gradient with respect to y, like x
  * @param x what `forward` was given

@@ -19,7 +19,8 @@ export interface MomentsOptions {
 
 /**
  * Mean and biased variance over some axes, as `tf.nn.moments`:
- * μ = Σx / m, σ² = Σ(x-μ)² / m, in Float64Array, accurate at any offset of the data (docs/numerics.md).
+ * μ = Σx / m, σ² = Σ(x-μ)² / m, in Float64Array, accurate at any offset of the data (docs/numerics.md). The moments of
+ * blocks merge by the formula of Chan, Golub and LeVeque 1979.
  *
  * @param x any shape
  * @param axes the axes to reduce; none given: all of them; `[]`: none
@@ -106,8 +107,9 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
   const view = viewOf(shape, reduced)
   applyMap(view, array, y, { epsilon: epsilonValue, relu: false }, (tile) => {
     const column = (index: number, parameter: Parameter | undefined, absent: number) => {
-      if (parameter) expand(parameter, kept, tile, columnOf(index, tile))
-      else writeColumn(index, tile, undefined, absent)
+      const isWhole = parameter?.data.length === statisticsOf(view)
+      if (parameter && !isWhole) expand(parameter, kept, tile, columnOf(index, tile))
+      else writeColumn(index, tile, parameter?.data, absent)
     }
     column(columns.mean, parameters.mean, 0)
     column(columns.variance, parameters.variance, 0)
