@@ -236,7 +236,8 @@ fn fold<V: Lanes>(channel: Channel<f64x4>, totals: Totals<f64x4>, frozen: bool) 
     }
     let lost = affine.center.to_f64x4() - channel.mean;
     let zero = f64x4::splat(0.0);
-    let distance64 = zero - slope * (channel.inverse_deviation * (totals.dgamma / totals.count));
+    let inner = channel.inverse_deviation * (totals.dgamma / totals.count);
+    let distance64 = zero - slope * inner;
     let constant64 = distance64 * lost - slope * (totals.dbeta / totals.count);
     let distance = V::from_f64x4(distance64);
     let constant = V::from_f64x4(constant64);
@@ -245,10 +246,14 @@ fn fold<V: Lanes>(channel: Channel<f64x4>, totals: Totals<f64x4>, frozen: bool) 
     let reach = (totals.variance * totals.count).sqrt() + magnitude(lost);
     let limit = f64x4::splat(V::Element::LIMIT);
     let normal = f64x4::splat(V::Element::SMALLEST_NORMAL);
+    // Faint or 0 by underflow: no factor of B is 0.
+    let normal64 = f64x4::splat(f64::SMALLEST_NORMAL);
+    let faint = magnitude(distance64).simd_lt(normal) | magnitude(inner).simd_lt(normal64);
     let exact_slope = magnitude(distance64 * reach).simd_ge(limit)
+        | magnitude(inner).simd_ge(limit)
         | magnitude(distance64).simd_ge(limit)
         | magnitude(constant64).simd_ge(limit)
-        | (magnitude(distance64).simd_lt(normal) & distance64.simd_ne(zero));
+        | (faint & totals.dgamma.simd_ne(zero) & slope.simd_ne(zero));
     (Slope { affine, dy, distance, constant }, exact | exact_slope.to_bitmask())
 }
 

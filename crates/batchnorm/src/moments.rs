@@ -218,7 +218,8 @@ fn settle<E: Element>(
     merged
 }
 
-/// A block in f64 and two passes, its elements scaled by a power of two.
+/// A block in f64 and two passes, its elements scaled by a power of two; the sums keep what they
+/// round away, since for f64 elements f64 is not wide.
 fn careful<E: Element>(
     elements: impl Iterator<Item = E> + Clone,
     shift: E,
@@ -226,11 +227,12 @@ fn careful<E: Element>(
 ) -> Moments<f64> {
     let distances = || elements.clone().map(|x| x.to_f64() * scale - shift.to_f64() * scale);
     let count = distances().fold(0.0, |count, _| count + 1.0);
-    let mean = distances().sum::<f64>() / count;
-    let (rest, m2) = distances().fold((0.0, 0.0), |(rest, m2), d| {
+    let mean = distances().fold(Sum::ZERO, Sum::plus).value() / count;
+    let (rest, m2) = distances().fold((Sum::ZERO, Sum::ZERO), |(rest, m2), d| {
         let d = d - mean;
-        (rest + d, m2 + d * d)
+        (rest.plus(d), m2.plus(d * d))
     });
+    let (rest, m2) = (rest.value(), m2.value());
     let mean = Sum::new(shift.to_f64() * scale).plus(mean + rest / count);
     Moments {
         count,
