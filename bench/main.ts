@@ -112,6 +112,7 @@ try {
   await main()
 } catch (error) {
   if (!(error instanceof RangeError || (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS"))) throw error
-  console.error(`bench: ${(error as Error).message}`)
+  // Of what parseArgs says, the first sentence names the option.
+  console.error(`bench: ${(error as Error).message.split(". ")[0]}`)
   process.exitCode = 2
 }

@@ -81,6 +81,7 @@ const gradientNames: readonly (keyof Gradients)[] = ["dx", "dgamma", "dbeta"]
 const jsonVersion = 1
 const jsonOptions = ["convention", "axis", "epsilon", "activation", "momentum", "center", "scale", "nonFinite"] as const
 const jsonVectors = ["gamma", "beta", "runningMean", "runningVariance"] as const
+const optionNames: readonly string[] = [...jsonOptions, ...jsonVectors]
 const jsonNames = ["version", "channels", "options", "frozen", "batches", "skipped", ...jsonVectors] as const
 
 /**
@@ -121,7 +122,7 @@ export class BatchNorm {
    * @throws ArgumentError, ShapeError
    */
   constructor(channels: number, options?: BatchNormOptions) {
-    const given = checkOptions(options, "options") ?? {}
+    const given = checkOptions(options, "options", optionNames) ?? {}
     this.channels = checkChannels(channels)
     this.convention = checkConvention(given.convention)
     const meaning = conventions[this.convention]
@@ -167,8 +168,9 @@ export class BatchNorm {
     x: NdArray<T>,
     options?: LayerForwardOptions<Y>,
   ): Y {
-    const given = checkOptions(options, "options") ?? {}
-    const training = checkFlag(given.training, true, "training") && !this.frozen
+    const given = checkOptions(options, "options", ["training", "updateRunning", "out"]) ?? {}
+    const frozen = checkFlag(this.frozen, false, "frozen")
+    const training = checkFlag(given.training, true, "training") && !frozen
     const update = checkFlag(given.updateRunning, true, "updateRunning")
     const { array, axis, count } = this.#channelsOf(x)
     if (given.out !== undefined) checkOut(given.out, array, { x: array }, "out")
@@ -200,9 +202,9 @@ export class BatchNorm {
     if (saved.inPlace) {
       throw new StateError("backward: forward wrote y over x, so x is gone: give forward another `out` to go back")
     }
-    const given = checkOptions(options, "options") ?? {}
+    const given = checkOptions(options, "options", ["need", "out"]) ?? {}
     const need = checkNeed(given.need, gradientNames as readonly N[])
-    const out = checkOptions(given.out, "out")
+    const out = checkOptions(given.out, "out", ["dx"])
     const needsDx = need.includes("dx" as N)
     const gradients = backward<FloatArray, X, keyof Gradients>(dy, x, saved, {
       need: needsDx ? gradientNames : ["dgamma", "dbeta"],
@@ -222,7 +224,7 @@ export class BatchNorm {
     options?: { out?: Y | undefined },
   ): Y {
     const { axis } = this.#channelsOf(x)
-    const given = checkOptions(options, "options") ?? {}
+    const given = checkOptions(options, "options", ["out"]) ?? {}
     return infer<T, Y>(x, { ...this.#options(axis), ...this.#statistics(), out: given.out })
   }
 
@@ -262,7 +264,7 @@ export class BatchNorm {
     const vectors = Object.fromEntries(jsonVectors.map((name) => [name, vector(name)]))
     const frozen = checkFlag(record.frozen as boolean, false, "json.frozen")
     const batches = checkCount(record.batches, "json.batches")
-    const skips = vector("skipped").map((count, channel) => checkCount(count, `json.skipped[${channel}]`))
+    const skips = vector("skipped").map((count, channel) => checkCount(count, `json.skipped[${channel}]`, batches))
     const options: BatchNormOptions = checkRecord(record.options, jsonOptions, "json.options")
     const layer = new BatchNorm(channels, { ...options, ...vectors })
     layer.frozen = frozen

@@ -7,9 +7,10 @@ import {
   checkSavedOut,
   checkStatistics,
   isGiven,
+  normalizationNames,
 } from "./options/channels.ts"
 import { checkCounts, checkPerChannel, checkVectorOut } from "./options/numbers.ts"
-import { checkFlag, checkNeed, checkOptions, checkSomeElements, missing } from "./options/settings.ts"
+import { checkFlag, checkNeed, checkObject, checkOptions, checkSomeElements, missing } from "./options/settings.ts"
 import { input, isStaged, output, pass, readColumn, tilesOf, writeColumn } from "./stream.ts"
 import type {
   ChannelOptions,
@@ -52,13 +53,13 @@ export function forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArr
   options?: ForwardOptions<Y>,
 ): Forward<Y> {
   const array = checkArray(x, "x")
-  const given: ForwardOptions<Y> = checkOptions(options, "options") ?? {}
+  const given: ForwardOptions<Y> = checkOptions(options, "options", normalizationNames) ?? {}
   const channels = checkChannelOptions(array, given)
   const { view, length } = channels
   const frozen = isGiven(given)
   const statistics = frozen ? checkStatistics(given, length) : undefined
   if (!frozen && length > 0) checkSomeElements(countOf(view), 1, "x")
-  const out = checkOptions(given.out, "out")
+  const out = checkOptions(given.out, "out", ["y", "saved"])
   const result = out?.y === undefined ? (emptyLike(array) as unknown as Y) : out.y
   const y = out?.y === undefined ? ordinary(result) : checkOut(result, array, { x: array }, "out.y")
   const saved =
@@ -120,7 +121,7 @@ export function infer<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray
   options: InferOptions<Y>,
 ): Y {
   const array = checkArray(x, "x")
-  const given = checkOptions(options, "options")
+  const given = checkOptions(options, "options", normalizationNames)
   if (!given) throw missing("options", "{ mean, variance }")
   const channels = checkChannelOptions(array, given)
   const statistics = checkStatistics(given, channels.length)
@@ -153,7 +154,7 @@ const gradientNames = ["dx", "dgamma", "dbeta"] as const
 /**
  * The gradients of `forward`, in closed form, with x̂ = (x-μ)·r and r = 1/√(σ²+ε):
  * dβ = Σdy, dγ = Σdy·x̂, dx = γ·r·(dy - dβ/m - x̂·dγ/m); with statistics that were given dx = γ·r·dy. After a ReLU, dy
- * counts where y is above 0. Source: Ioffe and Szegedy 2015, section 3, in closed form.
+ * does not count where y is 0. Source: Ioffe and Szegedy 2015, section 3, in closed form.
  *
  * @param dy the gradient with respect to y, like x
  * @param x what `forward` was given
@@ -169,7 +170,7 @@ export function backward<
   const array = checkArray(x, "x")
   const slope = checkArray(dy as NdArray, "dy")
   checkLike(slope, array, "dy")
-  if (!checkOptions(saved, "saved", "what forward saved")) throw missing("saved", "what forward saved")
+  if (!checkObject(saved, "saved", "what forward saved")) throw missing("saved", "what forward saved")
   if (checkFlag(saved.inPlace, false, "saved.inPlace")) {
     throw new StateError("saved: forward wrote y over x, so x is gone: give it another array for y to go back", "saved")
   }
@@ -180,9 +181,9 @@ export function backward<
   if (!count) throw missing("saved.count", "one number per channel")
   checkCounts(count, countOf(view), "saved.count")
   const frozen = checkFlag(saved.frozen, false, "saved.frozen")
-  const { need: names, out = {} } = checkOptions(options, "options") ?? {}
+  const { need: names, out = {} } = checkOptions(options, "options", ["need", "out"]) ?? {}
   const need = checkNeed(names, gradientNames as unknown as readonly N[])
-  checkOptions(out, "out")
+  checkOptions(out, "out", gradientNames)
   const wants = (name: N | keyof Gradients) => need.includes(name as N)
 
   const inputs = { x: array, dy: slope }

@@ -16,7 +16,7 @@ export interface InitOptions {
  *   `fetch` or a promise given rejects with
  */
 export async function init(options?: InitOptions): Promise<void> {
-  const source = checkOptions(options, "options")?.source
+  const source = checkOptions(options, "options", ["source"])?.source
   if (isStarted()) return
   start(source === undefined ? undefined : checkKernels(await load(await source)))
 }
@@ -27,7 +27,7 @@ export async function init(options?: InitOptions): Promise<void> {
  * @throws as `init`
  */
 export function initSync(options?: InitOptions): void {
-  const source = checkOptions(options, "options")?.source
+  const source = checkOptions(options, "options", ["source"])?.source
   if (isStarted()) return
   start(source === undefined ? undefined : checkKernels(compile(checkSyncSource(source))))
 }

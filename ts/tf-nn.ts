@@ -31,7 +31,7 @@ export function moments(x: NdArray, axes?: number | readonly number[], options?:
   const array = checkArray(x, "x")
   const rank = array.shape.length
   const reduced = checkAxes(axes, rank, 2 ** rank - 1, "axes")
-  checkOptions(options, "options")
+  checkOptions(options, "options", ["keepDims", "out"])
   const keepDims = checkFlag(options?.keepDims, false, "keepDims")
   const view = viewOf(array.shape, reduced)
   const length = statisticsOf(view)
@@ -39,7 +39,7 @@ export function moments(x: NdArray, axes?: number | readonly number[], options?:
   const shape = array.shape
     .map((size, axis) => (hasAxis(reduced, axis) ? 1 : size))
     .filter((_, axis) => keepDims || !hasAxis(reduced, axis))
-  const out = checkOptions(options?.out, "out")
+  const out = checkOptions(options?.out, "out", ["mean", "variance"])
   const result = {
     mean: out?.mean ?? { data: new Float64Array(length), shape },
     variance: out?.variance ?? { data: new Float64Array(length), shape: [...shape] },
@@ -90,7 +90,7 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
   }
   checkVariances(parameters.variance.data, "variance")
   const epsilonValue = checkEpsilon(epsilon, defaultEpsilon)
-  checkOptions(options, "options")
+  checkOptions(options, "options", ["out"])
   const result = options?.out === undefined ? (emptyLike(array) as unknown as Y) : options.out
   const y = options?.out === undefined ? ordinary(result) : checkOut(result, array, { x: array }, "out")
   checkApart(y.data, "out.data", parameters.mean.data, "mean")

@@ -177,8 +177,11 @@ describe("JSON that toJSON did not write is refused, by what is wrong with it", 
     ] as const) {
       refused(bad("batches", value), argumentError("json.batches", count, actual))
     }
-    refused(bad("skipped", [0, -1, 0]), argumentError("json.skipped[1]", count, "-1"))
-    refused(bad("skipped", ["NaN", 0, 0]), argumentError("json.skipped[0]", count, "NaN"))
+    const batches = `a whole number from 0 to ${good().batches}, the batches`
+    refused(bad("skipped", [0, -1, 0]), argumentError("json.skipped[1]", batches, "-1"))
+    refused(bad("skipped", ["NaN", 0, 0]), argumentError("json.skipped[0]", batches, "NaN"))
+    const more = (good().batches as number) + 1
+    refused(bad("skipped", [0, 0, more]), argumentError("json.skipped[2]", batches, `${more}`))
     refused(bad("skipped", 0), argumentError("json.skipped", "an Array of numbers", "0"))
     const channels = "a whole number from 1 on, below 2^31"
     refused(bad("channels", 0), argumentError("json.channels", channels, "0"))

@@ -3,10 +3,25 @@ import { statisticsOf, type View, viewOf } from "../view.ts"
 import { type Checked, checkApart } from "./arrays.ts"
 import { axesOf, checkAxes } from "./axes.ts"
 import { checkPerChannel, checkVariances, checkVectorOut } from "./numbers.ts"
-import { checkActivation, checkEpsilon, checkOptions, missing } from "./settings.ts"
+import { checkActivation, checkEpsilon, checkObject, missing } from "./settings.ts"
 
 /** The ε of Keras and of `tf.nn`'s examples, wherever none is given. */
 export const defaultEpsilon = 1e-3
+
+/** The options of `forward` and `infer`; what `forward` saved is among them, whole. */
+export const normalizationNames: readonly string[] = [
+  "gamma",
+  "beta",
+  "epsilon",
+  "axis",
+  "activation",
+  "mean",
+  "variance",
+  "out",
+  "count",
+  "frozen",
+  "inPlace",
+]
 
 /** Channel options that were judged. */
 interface Channels {
@@ -77,7 +92,7 @@ export function checkSavedOut(
   x: FloatArray,
   y: FloatArray,
 ): SavedVectors {
-  checkOptions(saved, "out.saved", "what forward saved")
+  checkObject(saved, "out.saved", "what forward saved")
   const inputs = { mean: statistics?.mean, variance: statistics?.variance, count: undefined, gamma, beta }
   for (const name of savedNames) {
     const target = saved[name]

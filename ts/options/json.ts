@@ -36,10 +36,11 @@ export function checkJsonNumbers(list: unknown, length: number, name: string): n
   })
 }
 
-/** How many of something. */
-export function checkCount(value: unknown, name: string): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) {
-    throw new ArgumentError(name, "a whole number from 0 on", describe(value))
+/** How many of something, of which there may be a most. */
+export function checkCount(value: unknown, name: string, most: number = Number.MAX_SAFE_INTEGER): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > most) {
+    const range = most === Number.MAX_SAFE_INTEGER ? "from 0 on" : `from 0 to ${most}, the batches`
+    throw new ArgumentError(name, `a whole number ${range}`, describe(value))
   }
   return value as number
 }

@@ -90,20 +90,32 @@ export function checkSomeElements(count: number, least: number, name: string): v
   }
 }
 
-/** An object of options, or none. */
+/** An object of options with none but known names, or none. */
 export function checkOptions<T extends object>(
   options: T | undefined,
   name: string,
-  expected = "an object of options",
+  known: readonly string[],
 ): T | undefined {
-  if (options === undefined) return undefined
-  if (typeof options !== "object" || options === null || Array.isArray(options) || ArrayBuffer.isView(options)) {
-    throw new ArgumentError(name, expected, describe(options))
-  }
-  if ("data" in options && "shape" in options) {
-    throw new ArgumentError(name, expected, "an array: say which option it is, as in { out }")
+  checkObject(options, name, "an object of options")
+  for (const key in options) {
+    const value = options[key]
+    if (value !== undefined && value !== null && !known.includes(key)) {
+      throw new ArgumentError(`${name}.${key}`, `no such option: there are ${known.join(", ")}`, describe(value))
+    }
   }
   return options
+}
+
+/** An object that is no array, or none. */
+export function checkObject<T extends object>(object: T | undefined, name: string, expected: string): T | undefined {
+  if (object === undefined) return undefined
+  if (typeof object !== "object" || object === null || Array.isArray(object) || ArrayBuffer.isView(object)) {
+    throw new ArgumentError(name, expected, describe(object))
+  }
+  if ("data" in object && "shape" in object) {
+    throw new ArgumentError(name, expected, "an array: say which option it is, as in { out }")
+  }
+  return object
 }
 
 /** What the caller left out. */

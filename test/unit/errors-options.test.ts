@@ -1,0 +1,60 @@
+import { BatchNorm, backward, batchNormalization, forward, infer, initSync, moments } from "batchnorm"
+import { expect, test } from "vitest"
+import { argumentError, expectRefused } from "./support/refuses.ts"
+
+const x = { data: new Float32Array([1, 2, 3, 4]), shape: [2, 2] }
+const statistics = { mean: [0, 0], variance: [1, 1] }
+const { saved } = forward(x)
+const trained = () => {
+  const layer = new BatchNorm(2)
+  layer.forward(x)
+  return layer
+}
+
+// A name that is misspelt, or that this version does not know, would otherwise give other numbers without a word.
+const calls: readonly (readonly [string, string, string, (options: never) => unknown])[] = [
+  ["moments", "weights", "keepDims, out", (options) => moments(x, [0], options)],
+  ["moments", "keepdims", "keepDims, out", (options) => moments(x, [0], options)],
+  ["batchNormalization", "activation", "out", (options) => batchNormalization(x, 0, 1, 0, 1, 1e-3, options)],
+  ["backward", "weights", "need, out", (options) => backward(x, x, saved, options)],
+  ["the layer's forward", "weights", "training, updateRunning, out", (options) => new BatchNorm(2).forward(x, options)],
+  ["the layer's backward", "mask", "need, out", (options) => trained().backward(x, options)],
+  ["the layer's infer", "training", "out", (options) => new BatchNorm(2).infer(x, options)],
+  ["initSync", "url", "source", (options) => initSync(options)],
+]
+
+test.each(calls)("%s names the option %s, which there is not", (_, name, known, call) => {
+  const due = argumentError(`options.${name}`, `no such option: there are ${known}`, "true")
+  expectRefused(() => call({ [name]: true } as never), due)
+})
+
+const normalization = "gamma, beta, epsilon, axis, activation, mean, variance, out, count, frozen, inPlace"
+
+test.each(["residual", "training", "eps"])("forward and infer name the option %s, which there is not", (name) => {
+  const due = argumentError(`options.${name}`, `no such option: there are ${normalization}`, "1")
+  expectRefused(() => forward(x, { [name]: 1 } as never), due)
+  expectRefused(() => infer(x, { ...statistics, [name]: 1 } as never), due)
+})
+
+test("a layer names the option that is misspelt", () => {
+  expect(() => new BatchNorm(2, { convension: "torch" } as never)).toThrow(/^options\.convension: .*convention/)
+})
+
+test("an `out` of another form is refused", () => {
+  const out = { z: x }
+  expectRefused(
+    () => forward(x, { out } as never),
+    argumentError("out.z", "no such option: there are y, saved", "an Object"),
+  )
+})
+
+test("none is none by any name, and what forward saved is options whole", () => {
+  expect(moments(x, [0], { weights: null } as never)).toEqual(moments(x, [0]))
+  expect(forward(x, saved).saved.frozen).toBe(true)
+})
+
+test("a layer that is frozen by what is no boolean says so", () => {
+  const layer = new BatchNorm(2)
+  layer.frozen = "false" as never
+  expectRefused(() => layer.forward(x), argumentError("frozen", "true or false", '"false"'))
+})
