@@ -160,7 +160,7 @@ export class BatchNorm {
 
   /**
    * Normalizes by the statistics of the batch, which the running ones follow; with `training: false`, or frozen, by the
-   * running ones. Keeps x until `backward`.
+   * running ones. Keeps x until `backward`; a call that throws leaves what the one before it kept.
    *
    * @throws as the function `forward`; ShapeError where x has other channels
    */
