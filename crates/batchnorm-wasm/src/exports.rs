@@ -1,4 +1,4 @@
-//! The three operations, for f32 and f64, on one piece.
+//! Moments, the affine map and the two passes of the gradient, for f32 and f64, on one piece.
 //!
 //! `begin` says that the piece is the first of its channels, `end` that it is the last; a piece of
 //! more than one outer is both.

@@ -41,6 +41,18 @@ impl<R: Wide> Channel<R> {
     }
 }
 
+impl Channel<f64> {
+    /// The same channel in every lane.
+    pub(crate) fn splat(&self) -> Channel<f64x4> {
+        Channel {
+            mean: f64x4::splat(self.mean),
+            inverse_deviation: f64x4::splat(self.inverse_deviation),
+            gamma: f64x4::splat(self.gamma),
+            beta: f64x4::splat(self.beta),
+        }
+    }
+}
+
 /// Statistics and parameters of all channels of a tile: slices of equal length.
 #[derive(Clone, Copy, Debug)]
 pub struct Channels<'a> {
@@ -153,13 +165,7 @@ impl<E: Element> Map<E> {
     /// Of one channel.
     #[inline(never)]
     pub fn new(channel: Channel<f64>) -> Self {
-        let lanes = Channel {
-            mean: f64x4::splat(channel.mean),
-            inverse_deviation: f64x4::splat(channel.inverse_deviation),
-            gamma: f64x4::splat(channel.gamma),
-            beta: f64x4::splat(channel.beta),
-        };
-        let (folded, exact) = fold::<E::Lanes>(lanes);
+        let (folded, exact) = fold::<E::Lanes>(channel.splat());
         if exact == 0 { Self::Folded(folded.lane(0)) } else { Self::Exact(Exact(channel)) }
     }
 

@@ -168,6 +168,18 @@ pub struct Totals<R> {
     pub count: R,
 }
 
+impl Totals<f64> {
+    /// The same totals in every lane.
+    fn splat(&self) -> Totals<f64x4> {
+        Totals {
+            dbeta: f64x4::splat(self.dbeta),
+            dgamma: f64x4::splat(self.dgamma),
+            variance: f64x4::splat(self.variance),
+            count: f64x4::splat(self.count),
+        }
+    }
+}
+
 /// The totals of all channels of a tile: slices of equal length; the statistics may be frozen.
 #[derive(Clone, Copy, Debug)]
 pub struct TotalsTable<'a> {
@@ -291,20 +303,7 @@ enum SlopeMap<E> {
 impl<E: Element> SlopeMap<E> {
     #[inline(never)]
     fn new(channel: Channel<f64>, totals: Totals<f64>, frozen: bool) -> Self {
-        let splat = f64x4::splat;
-        let lanes = Channel {
-            mean: splat(channel.mean),
-            inverse_deviation: splat(channel.inverse_deviation),
-            gamma: splat(channel.gamma),
-            beta: splat(channel.beta),
-        };
-        let total_lanes = Totals {
-            dbeta: splat(totals.dbeta),
-            dgamma: splat(totals.dgamma),
-            variance: splat(totals.variance),
-            count: splat(totals.count),
-        };
-        let (slope, exact) = fold::<E::Lanes>(lanes, total_lanes, frozen);
+        let (slope, exact) = fold::<E::Lanes>(channel.splat(), totals.splat(), frozen);
         if exact == 0 {
             Self::Folded(slope.lane(0))
         } else {
