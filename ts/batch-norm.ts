@@ -1,8 +1,11 @@
+import { backward } from "./backward.ts"
 import { type Convention, conventions } from "./conventions.ts"
 import { StateError } from "./errors.ts"
-import { backward, type Forward, forward, infer } from "./functional.ts"
+import { type Forward, forward, infer } from "./forward.ts"
 import { type Checked, checkArray, checkOut, elements } from "./options/arrays.ts"
 import { axesOf, checkChannelCount, checkLayerAxes, hasAxis, layerAxes } from "./options/axes.ts"
+import { checkResidual } from "./options/channels.ts"
+import { checkAvailable } from "./options/gradients.ts"
 import { checkCount, checkJsonNumbers, checkRecord, checkVersion } from "./options/json.ts"
 import { checkPerChannel, checkVariances } from "./options/numbers.ts"
 import {
@@ -18,6 +21,7 @@ import {
   checkSomeElements,
   notFinite,
 } from "./options/settings.ts"
+import { checkWeights } from "./options/weights.ts"
 import { moments } from "./tf-nn.ts"
 import type {
   ChannelOptions,
@@ -26,11 +30,15 @@ import type {
   Like,
   Maybe,
   NdArray,
+  Operands,
+  OutOption,
   Owned,
   PerChannel,
   Saved,
   Statistics,
+  Usual,
   Vector,
+  Weights,
 } from "./types.ts"
 
 /** What a layer may be told. */
@@ -60,7 +68,7 @@ export interface BatchNormOptions {
 }
 
 /** What a forward pass of the layer may be told. */
-export interface LayerForwardOptions<Y> {
+export interface LayerForwardOptions<Y, T extends FloatArray = FloatArray> extends Operands<T> {
   /** true unless given: normalize by the batch; false: by the running statistics. */
   training?: boolean | undefined
   /** false: the running statistics stay as they are. */
@@ -69,15 +77,28 @@ export interface LayerForwardOptions<Y> {
   out?: Y | undefined
 }
 
-/** What a backward pass of the layer may be told. */
-export interface LayerBackwardOptions<X, N> {
-  /** The gradients to return; dgamma and dbeta of the layer are written all the same. */
-  need?: readonly N[] | undefined
-  /** An array like x to write dx into; dy or x will do. */
-  out?: { readonly dx?: X } | undefined
+/** What inference by the layer may be told. */
+export interface LayerInferOptions<Y, T extends FloatArray = FloatArray> extends OutOption<Y> {
+  /** Like x; added before the activation. */
+  residual?: Maybe<NdArray<Like<T>>>
 }
 
-const gradientNames: readonly (keyof Gradients)[] = ["dx", "dgamma", "dbeta"]
+/** What a backward pass of the layer may be told. */
+export interface LayerBackwardOptions<X, N> {
+  /** The gradients to return, dx, dgamma and dbeta unless given; dgamma and dbeta of the layer are written all the same. */
+  need?: readonly N[] | undefined
+  /** Arrays like x to write into; dy, x or the residual will do. */
+  out?: { readonly dx?: X; readonly dresidual?: X } | undefined
+}
+
+/** What a forward pass of the layer keeps for its backward pass. */
+interface Kept extends Operands<FloatArray> {
+  readonly x: NdArray
+  readonly saved: Saved
+}
+
+const usual: readonly Usual[] = ["dx", "dgamma", "dbeta"]
+const gradientNames: readonly (Usual | "dresidual")[] = [...usual, "dresidual"]
 const jsonVersion = 1
 const jsonOptions = ["convention", "axis", "epsilon", "activation", "momentum", "center", "scale", "nonFinite"] as const
 const jsonVectors = ["gamma", "beta", "runningMean", "runningVariance"] as const
@@ -115,7 +136,7 @@ export class BatchNorm {
   #batches = 0
   /** How many batches each channel skipped. */
   readonly #skips: Vector
-  #last: { readonly x: NdArray; readonly saved: Saved } | undefined
+  #last: Kept | undefined
 
   /**
    * @param channels how many, over all channel axes
@@ -160,29 +181,37 @@ export class BatchNorm {
 
   /**
    * Normalizes by the statistics of the batch, which the running ones follow; with `training: false`, or frozen, by the
-   * running ones. Keeps x until `backward`; a call that throws leaves what the one before it kept.
+   * running ones. Keeps x, and the residual and weights, until `backward`; a call that throws leaves what the one before it
+   * kept.
    *
    * @throws as the function `forward`; ShapeError where x has other channels
    */
   forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray<Owned<T>>>(
     x: NdArray<T>,
-    options?: LayerForwardOptions<Y>,
+    options?: LayerForwardOptions<Y, T>,
   ): Y {
-    const given = checkOptions(options, "options", ["training", "updateRunning", "out"]) ?? {}
+    const given = checkOptions(options, "options", ["training", "updateRunning", "residual", "weights", "out"]) ?? {}
     const frozen = checkFlag(this.frozen, false, "frozen")
     const training = checkFlag(given.training, true, "training") && !frozen
     const update = checkFlag(given.updateRunning, true, "updateRunning")
     const { array, axis, count } = this.#channelsOf(x)
-    if (given.out !== undefined) checkOut(given.out, array, { x: array }, "out")
+    const { residual, weights } = given
+    const inputs = { x: array, residual: checkResidual(residual, array) }
+    if (given.out !== undefined) checkOut(given.out, array, inputs, "out")
     const out = given.out === undefined ? undefined : { y: given.out }
-    const base = { ...this.#options(axis), out }
-    if (!training) return this.#keep(x, forward<T, Y>(x, { ...base, ...this.#statistics() }))
+    const base = { ...this.#options(axis), residual, weights, out }
+    const keep = ({ y, saved }: Forward<Y>) => {
+      this.#last = { x, saved, residual: residual as Maybe<NdArray>, weights }
+      return y
+    }
+    if (!training) return keep(forward<T, Y>(x, { ...base, ...this.#statistics() }))
     const meaning = conventions[this.convention]
     checkSomeElements(count, meaning.refusesSingle ? 2 : 1, "x")
-    if (this.nonFinite === "throw") this.#refuseNonFinite(x, axis)
+    if (meaning.refusesSingle) checkWeights(weights, array.shape, checkLayerAxes(axis, array.shape), 1)
+    if (this.nonFinite === "throw") this.#refuseNonFinite(x, axis, weights)
     const result = forward<T, Y>(x, base)
     if (update) this.#follow(result.saved, meaning.unbiased)
-    return this.#keep(x, result)
+    return keep(result)
   }
 
   /**
@@ -190,28 +219,29 @@ export class BatchNorm {
    *
    * @throws StateError before a forward, twice, or after one in place
    */
-  backward<
-    T extends FloatArray,
-    X extends NdArray<Like<T>> = NdArray<Owned<T>>,
-    N extends keyof Gradients = keyof Gradients,
-  >(dy: NdArray<T>, options?: LayerBackwardOptions<X, N>): Pick<Gradients<X>, N> {
+  backward<T extends FloatArray, X extends NdArray<Like<T>> = NdArray<Owned<T>>, N extends Usual | "dresidual" = Usual>(
+    dy: NdArray<T>,
+    options?: LayerBackwardOptions<X, N>,
+  ): Pick<Gradients<X>, N> {
     if (!this.#last) {
       throw new StateError("backward: no forward pass to go back from; each forward allows one backward")
     }
-    const { x, saved } = this.#last
+    const { x, saved, residual, weights } = this.#last
     if (saved.inPlace) {
       throw new StateError("backward: forward wrote y over x, so x is gone: give forward another `out` to go back")
     }
     const given = checkOptions(options, "options", ["need", "out"]) ?? {}
-    const need = checkNeed(given.need, gradientNames as readonly N[])
-    const out = checkOptions(given.out, "out", ["dx"])
-    const needsDx = need.includes("dx" as N)
-    const gradients = backward<FloatArray, X, keyof Gradients>(dy, x, saved, {
-      need: needsDx ? gradientNames : ["dgamma", "dbeta"],
-      out: { dgamma: this.dgamma, dbeta: this.dbeta, ...(out?.dx === undefined ? {} : { dx: out.dx }) },
+    const need = checkNeed(given.need, gradientNames as readonly N[], usual as readonly N[])
+    checkAvailable(need, saved.frozen, saved.hasResidual === true)
+    const out = checkOptions(given.out, "out", ["dx", "dresidual"])
+    const gradients = backward<FloatArray, X, Usual | "dresidual">(dy, x, saved, {
+      need: [...new Set<Usual | "dresidual">(["dgamma", "dbeta", ...need])],
+      out: { ...out, dgamma: this.dgamma, dbeta: this.dbeta },
+      residual: residual as Maybe<NdArray>,
+      weights,
     })
     this.#last = undefined
-    return Object.fromEntries(need.map((name) => [name, gradients[name as keyof Gradients]])) as Pick<Gradients<X>, N>
+    return Object.fromEntries(need.map((name) => [name, gradients[name]])) as Pick<Gradients<X>, N>
   }
 
   /**
@@ -221,11 +251,11 @@ export class BatchNorm {
    */
   infer<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray<Owned<T>>>(
     x: NdArray<T>,
-    options?: { out?: Y | undefined },
+    options?: LayerInferOptions<Y, T>,
   ): Y {
     const { axis } = this.#channelsOf(x)
-    const given = checkOptions(options, "options", ["out"]) ?? {}
-    return infer<T, Y>(x, { ...this.#options(axis), ...this.#statistics(), out: given.out })
+    const { residual, out } = checkOptions(options, "options", ["residual", "out"]) ?? {}
+    return infer<T, Y>(x, { ...this.#options(axis), ...this.#statistics(), residual, out })
   }
 
   /** Running mean 0 and variance 1, no batches. */
@@ -295,15 +325,10 @@ export class BatchNorm {
     return { array, axis, count: elements(shape.filter((_, index) => !hasAxis(mask, index))) }
   }
 
-  #keep<Y extends NdArray>(x: NdArray, { y, saved }: Forward<Y>): Y {
-    this.#last = { x, saved }
-    return y
-  }
-
-  #refuseNonFinite(x: NdArray, axis: readonly number[]): void {
+  #refuseNonFinite(x: NdArray, axis: readonly number[], weights: Maybe<Weights>): void {
     const rank = x.shape.length
     const reduced = 2 ** rank - 1 - checkLayerAxes(axis, x.shape)
-    const { mean, variance } = moments(x, axesOf(reduced, rank))
+    const { mean, variance } = moments(x, axesOf(reduced, rank), { weights })
     const channel = mean.data.findIndex((value, index) => !Number.isFinite(value + (variance.data[index] as number)))
     if (channel >= 0) throw notFinite(channel)
   }

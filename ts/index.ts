@@ -1,5 +1,12 @@
 export { allocate, type ResidentArray } from "./allocate.ts"
-export { BatchNorm, type BatchNormOptions, type LayerBackwardOptions, type LayerForwardOptions } from "./batch-norm.ts"
+export { type BackwardOptions, backward } from "./backward.ts"
+export {
+  BatchNorm,
+  type BatchNormOptions,
+  type LayerBackwardOptions,
+  type LayerForwardOptions,
+  type LayerInferOptions,
+} from "./batch-norm.ts"
 export type { Convention } from "./conventions.ts"
 export {
   ArgumentError,
@@ -12,14 +19,12 @@ export {
   UnsupportedError,
 } from "./errors.ts"
 export {
-  type BackwardOptions,
-  backward,
   type Forward,
   type ForwardOptions,
   forward,
   type InferOptions,
   infer,
-} from "./functional.ts"
+} from "./forward.ts"
 export { type InitOptions, init, initSync } from "./init.ts"
 export { batchNormalization, type MomentsOptions, moments } from "./tf-nn.ts"
 export type {
@@ -31,10 +36,13 @@ export type {
   Maybe,
   MeanVariance,
   NdArray,
+  Operands,
   OutOption,
   Owned,
   PerChannel,
   Saved,
   Statistics,
+  Usual,
   Vector,
+  Weights,
 } from "./types.ts"

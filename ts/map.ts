@@ -1,23 +1,41 @@
 import type { Checked } from "./options/arrays.ts"
-import { input, isStaged, output, pass, type Tile, tilesOf } from "./stream.ts"
+import { input, isStaged, output, type Port, pass, type Tile, tilesOf, weigh, weightBytes } from "./stream.ts"
 import type { FloatArray, NdArray } from "./types.ts"
 import type { View } from "./view.ts"
-import { float32, float64, type Kernels } from "./wasm.ts"
+import { float32, float64, type Kernels, roles } from "./wasm.ts"
+import type { Weighting } from "./weighting.ts"
 
-/** y from x, tile by tile; `prepare` fills the channel table and says whether it has just read the inputs. */
+/** How x becomes y. */
+interface Map {
+  readonly epsilon: number
+  readonly relu: boolean
+  readonly residual: Checked | undefined
+  /** Weights of a reduction that `prepare` runs. */
+  readonly weights: Weighting | undefined
+}
+
+/** y from x, tile by tile; `prepare` fills the channel table and says which ports it has just read. */
 export function applyMap(
   view: View,
   x: Checked,
   y: Checked,
-  { epsilon, relu }: { epsilon: number; relu: boolean },
-  prepare: (tile: Tile) => boolean,
+  { epsilon, relu, residual, weights }: Map,
+  prepare: (tile: Tile, x: Port) => readonly Port[],
 ): void {
   const kernels = kernelsOf(x)
-  const ports = [input(x, 0), output(y, 0)]
-  for (const tile of tilesOf(view, kernels.bytes, isStaged(view, x) || isStaged(view, y))) {
-    const fresh = !prepare(tile)
-    pass(view, tile, ports, fresh, (begin) => kernels.affine(relu, epsilon, begin))
+  const from = input(x, roles.x, 0)
+  const ports = [from, output(y, roles.out, 0), ...(residual ? [input(residual, roles.residual, 1)] : [])]
+  const staged = weights !== undefined || ports.some((port) => isStaged(view, port.array))
+  for (const tile of tilesOf(view, weights ? weightBytes : kernels.bytes, staged)) {
+    const held = prepare(tile, from)
+    pass(view, tile, ports, held, (begin) => kernels.affine(relu, residual !== undefined, epsilon, begin))
   }
+}
+
+/** Mean, variance and count of a tile of x, into the channel table. */
+export function reduceMoments(view: View, tile: Tile, kernels: Kernels, x: Port, weights: Weighting | undefined): void {
+  const run = weights ? kernels.weightedMoments : kernels.moments
+  pass(view, tile, weights ? [x, weigh(weights)] : [x], [], run)
 }
 
 export function kernelsOf(array: Checked): Kernels {

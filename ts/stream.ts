@@ -2,9 +2,9 @@
 // staging buffers. A piece ends where a block does, so the bits do not depend on it.
 import { copyIn, copyOut, heap } from "./memory.ts"
 import { type Checked, checkHeld } from "./options/arrays.ts"
-import type { FloatArray } from "./types.ts"
 import type { Axis, Packing, View } from "./view.ts"
-import { words } from "./wasm.ts"
+import { roles, words } from "./wasm.ts"
+import { spread, type Weighting } from "./weighting.ts"
 
 /** Some channels: outers and all their channels, or channels of one outer. */
 export interface Tile {
@@ -86,56 +86,74 @@ function whole({ reduce, inner }: View, outer: number, outers: number, channel: 
   return { outer, outers, row: 0, rows: reduce, channel, channels, inner: 0, inners: inner }
 }
 
+/** Bytes of a weight, which is f64 whatever x is. */
+export const weightBytes = 8
+
+/** A staging buffer. */
+type Slot = 0 | 1 | 2 | 3
+
 /** An array's part in a pass. */
 export interface Port {
-  readonly array: Checked
+  readonly role: number
   /** The staging buffer that it uses unless it is resident. */
-  readonly slot: 0 | 1
-  readonly reads: boolean
-  readonly writes: boolean
+  readonly slot: Slot
+  /** Where its elements lie; weights are spread over the piece instead. */
+  readonly array: Checked | undefined
+  readonly read: Copy | undefined
+  readonly write: Copy | undefined
 }
 
+/** Copies a run: elements `start..start + length` of an array from or to a byte address. */
+type Copy = (start: number, length: number, address: number) => void
+
 /** An array that a pass reads. */
-export function input(array: Checked, slot: 0 | 1): Port {
-  return { array: checkHeld(array), slot, reads: true, writes: false }
+export function input(array: Checked, role: number, slot: Slot): Port {
+  const { data } = checkHeld(array)
+  const read: Copy = (start, length, address) => copyIn(data, start, length, address)
+  return { role, slot, array, read, write: undefined }
 }
 
 /** An array that a pass writes; its staging buffer may be that of an input. */
-export function output(array: Checked, slot: 0 | 1): Port {
-  return { array: checkHeld(array), slot, reads: false, writes: true }
+export function output(array: Checked, role: number, slot: Slot): Port {
+  const { data } = checkHeld(array)
+  const write: Copy = (start, length, address) => copyOut(address, data, start, length)
+  return { role, slot, array, read: undefined, write }
+}
+
+/** Weights that a pass reads, in the last staging buffer. */
+export function weigh(weights: Weighting): Port {
+  const read: Copy = (start, length, address) => spread(weights, start, length, address)
+  return { role: roles.weights, slot: 3, array: undefined, read, write: undefined }
 }
 
 /** Whether an array of this view goes through a staging buffer. */
-export function isStaged(view: View, array: Checked): boolean {
-  return view.packing !== undefined || !array.resident
+export function isStaged(view: View, array: Checked | undefined): boolean {
+  return view.packing !== undefined || !array?.resident
 }
 
 /**
- * Runs a kernel on each piece of a tile. `fresh` false: the inputs of a tile of one piece still lie in their staging
- * buffers, from the pass before.
+ * Runs a kernel on each piece of a tile. `held`: inputs that, in a tile of one piece, still lie in their staging buffers
+ * from the pass before.
  */
 export function pass(
   view: View,
   tile: Tile,
   ports: readonly Port[],
-  fresh: boolean,
+  held: readonly Port[],
   run: (begin: boolean, end: boolean) => void,
 ): void {
   const { pieces } = tile
   for (let index = 0; index < pieces.length; index++) {
     const piece = pieces[index] as Piece
     writeCall(view, piece)
-    for (let place = 0; place < ports.length; place++) {
-      const port = ports[place] as Port
-      writePlace(view, piece, place, port)
-      const copied = !fresh && pieces.length === 1
-      if (port.reads && !copied && isStaged(view, port.array)) move(view, piece, port, copyIn)
+    for (const port of ports) {
+      writePlace(view, piece, port)
+      const isHeld = pieces.length === 1 && held.includes(port)
+      if (port.read && !isHeld && isStaged(view, port.array)) move(view, piece, port, port.read)
     }
     run(index === 0, index === pieces.length - 1)
     for (const port of ports) {
-      if (port.writes && isStaged(view, port.array)) {
-        move(view, piece, port, (array, start, length, address) => copyOut(address, array, start, length))
-      }
+      if (port.write && isStaged(view, port.array)) move(view, piece, port, port.write)
     }
   }
 }
@@ -153,10 +171,10 @@ function writeCall(view: View, piece: Piece): void {
   uint32[at + words.blocks] = view.blocks
 }
 
-function writePlace(view: View, piece: Piece, place: number, { array, slot }: Port): void {
+function writePlace(view: View, piece: Piece, { role, array, slot }: Port): void {
   const { uint32, call, staging, stagingBytes } = heap()
-  const at = call / 4 + words.arrays + place * 3
-  if (isStaged(view, array)) {
+  const at = call / 4 + words.arrays + role * 3
+  if (!array || isStaged(view, array)) {
     uint32[at] = staging + slot * stagingBytes
     uint32[at + 2] = piece.channels * piece.inners
     uint32[at + 1] = piece.rows * piece.channels * piece.inners
@@ -169,16 +187,14 @@ function writePlace(view: View, piece: Piece, place: number, { array, slot }: Po
   }
 }
 
-/** Copies a run: elements `start..start + length` of an array from or to a byte address. */
-type Copy = (array: FloatArray, start: number, length: number, address: number) => void
-
 /** Copies a piece between an array and its staging buffer, in runs as long as both lie without gaps. */
-function move(view: View, piece: Piece, { array: { data }, slot }: Port, copy: Copy): void {
+function move(view: View, piece: Piece, { array, slot }: Port, copy: Copy): void {
   const { staging, stagingBytes } = heap()
+  const bytes = array?.data.BYTES_PER_ELEMENT ?? weightBytes
   let address = staging + slot * stagingBytes
   const run = (start: number, length: number) => {
-    copy(data, start, length, address)
-    address += length * data.BYTES_PER_ELEMENT
+    copy(start, length, address)
+    address += length * bytes
   }
   if (view.packing) {
     movePacked(view.packing, view, piece, run)

@@ -1,18 +1,31 @@
-import { applyMap, emptyLike, kernelsOf, ordinary } from "./map.ts"
+import { applyMap, emptyLike, kernelsOf, ordinary, reduceMoments } from "./map.ts"
 import { checkApart, checkArray, checkOut } from "./options/arrays.ts"
 import { axesOf, checkAxes, hasAxis } from "./options/axes.ts"
 import { defaultEpsilon } from "./options/channels.ts"
 import { checkBroadcast, checkStatisticsOut, checkVariances, type Parameter } from "./options/numbers.ts"
 import { checkEpsilon, checkFlag, checkOptions, checkSomeElements } from "./options/settings.ts"
-import { columnOf, input, isStaged, pass, readColumn, type Tile, tilesOf, writeColumn } from "./stream.ts"
-import type { Broadcastable, FloatArray, Like, Maybe, MeanVariance, NdArray, OutOption, Owned } from "./types.ts"
+import { checkWeights } from "./options/weights.ts"
+import { columnOf, input, isStaged, readColumn, type Tile, tilesOf, weightBytes, writeColumn } from "./stream.ts"
+import type {
+  Broadcastable,
+  FloatArray,
+  Like,
+  Maybe,
+  MeanVariance,
+  NdArray,
+  OutOption,
+  Owned,
+  Weights,
+} from "./types.ts"
 import { countOf, statisticsOf, viewOf } from "./view.ts"
-import { columns } from "./wasm.ts"
+import { columns, roles } from "./wasm.ts"
 
 /** What `moments` may be told. */
 export interface MomentsOptions {
   /** Reduced axes stay, with size 1. */
   keepDims?: boolean | undefined
+  /** μ = Σwx/Σw, σ² = Σw(x-μ)²/Σw, as `tf.nn.weighted_moments`. */
+  weights?: Maybe<Weights>
   /** Arrays to write into, whole or in part, with as many elements as the result. */
   out?: Partial<MeanVariance> | undefined
 }
@@ -31,11 +44,12 @@ export function moments(x: NdArray, axes?: number | readonly number[], options?:
   const array = checkArray(x, "x")
   const rank = array.shape.length
   const reduced = checkAxes(axes, rank, 2 ** rank - 1, "axes")
-  checkOptions(options, "options", ["keepDims", "out"])
+  checkOptions(options, "options", ["keepDims", "weights", "out"])
   const keepDims = checkFlag(options?.keepDims, false, "keepDims")
   const view = viewOf(array.shape, reduced)
   const length = statisticsOf(view)
   if (length > 0) checkSomeElements(countOf(view), 1, "x")
+  const weights = checkWeights(options?.weights, array.shape, 2 ** rank - 1 - reduced, 0)
   const shape = array.shape
     .map((size, axis) => (hasAxis(reduced, axis) ? 1 : size))
     .filter((_, axis) => keepDims || !hasAxis(reduced, axis))
@@ -49,10 +63,14 @@ export function moments(x: NdArray, axes?: number | readonly number[], options?:
   checkApart(mean, "out.mean.data", array.data, "x.data")
   checkApart(variance, "out.variance.data", array.data, "x.data")
   checkApart(variance, "out.variance.data", mean, "out.mean.data")
+  checkApart(mean, "out.mean.data", weights?.data, "weights")
+  checkApart(variance, "out.variance.data", weights?.data, "weights")
 
   const kernels = kernelsOf(array)
-  for (const tile of tilesOf(view, kernels.bytes, isStaged(view, array))) {
-    pass(view, tile, [input(array, 0)], true, kernels.moments)
+  const port = input(array, roles.x, 0)
+  const staged = weights !== undefined || isStaged(view, array)
+  for (const tile of tilesOf(view, weights ? weightBytes : kernels.bytes, staged)) {
+    reduceMoments(view, tile, kernels, port, weights)
     readColumn(columns.mean, tile, mean)
     readColumn(columns.variance, tile, variance)
   }
@@ -105,7 +123,8 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
   const reduced = constant.reduce((mask, axis) => mask + 2 ** axis, 0)
   const kept = shape.map((size, axis) => (hasAxis(reduced, axis) ? 1 : size))
   const view = viewOf(shape, reduced)
-  applyMap(view, array, y, { epsilon: epsilonValue, relu: false }, (tile) => {
+  const map = { epsilon: epsilonValue, relu: false, residual: undefined, weights: undefined }
+  applyMap(view, array, y, map, (tile) => {
     const column = (index: number, parameter: Parameter | undefined, absent: number) => {
       const isWhole = parameter?.data.length === statisticsOf(view)
       if (parameter && !isWhole) expand(parameter, kept, tile, columnOf(index, tile))
@@ -115,7 +134,7 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
     column(columns.variance, parameters.variance, 0)
     column(columns.gamma, parameters.gamma, 1)
     column(columns.beta, parameters.beta, 0)
-    return false
+    return []
   })
   return result
 }

@@ -25,6 +25,14 @@ export type Broadcastable = number | ArrayLike<number> | NdArray
 /** One number per channel, in the order of the channel axes. */
 export type PerChannel = ArrayLike<number> | NdArray
 
+/**
+ * How much each element counts, broadcast against x as in NumPy: booleans are a mask, numbers are from 0 on. An element of
+ * weight 0 counts for nothing, NaN or not.
+ */
+export type Weights =
+  | ArrayLike<number | boolean>
+  | { readonly data: ArrayLike<number | boolean>; readonly shape: readonly number[] }
+
 /** Mean and biased variance (m2 / m), shaped as the axes that are kept. */
 export interface MeanVariance {
   readonly mean: NdArray<Vector>
@@ -52,6 +60,14 @@ export interface ChannelOptions {
   activation?: Maybe<"relu">
 }
 
+/** What is per element beside x. `backward` is given it again. */
+export interface Operands<T extends FloatArray> {
+  /** Like x; added before the activation. */
+  residual?: Maybe<NdArray<Like<T>>>
+  /** What each element counts in the statistics and in the gradients. */
+  weights?: Maybe<Weights>
+}
+
 /**
  * All that a backward pass needs per channel, copied: plain, cloneable, nothing to dispose, and itself valid options
  * for `infer`.
@@ -60,7 +76,7 @@ export interface Saved extends Statistics {
   readonly mean: Vector
   /** Biased. */
   readonly variance: Vector
-  /** The elements reduced, m. */
+  /** The elements reduced, m, or the sum of their weights. */
   readonly count: Vector
   readonly gamma: Vector | null
   readonly beta: Vector | null
@@ -71,14 +87,25 @@ export interface Saved extends Statistics {
   readonly frozen: boolean
   /** y was written over x, so there is no x to go back from. */
   readonly inPlace: boolean
+  /** Present where a residual was added, which `backward` needs again. */
+  readonly hasResidual?: boolean
 }
 
-/** The gradients with respect to x, γ and β. */
+/** The gradients of what `forward` was given. */
 export interface Gradients<X extends NdArray = NdArray> {
   readonly dx: X
   readonly dgamma: Vector
   readonly dbeta: Vector
+  /** Where mean and variance were given. */
+  readonly dmean: Vector
+  /** Where mean and variance were given. */
+  readonly dvariance: Vector
+  /** Where a residual was. */
+  readonly dresidual: X
 }
+
+/** The gradients that are asked for most. */
+export type Usual = "dx" | "dgamma" | "dbeta"
 
 /** Where to write y. */
 export interface OutOption<Y> {

@@ -66,36 +66,60 @@ export function linearMemory(): WebAssembly.Memory {
 /** The kernels of one element type. `begin`: the first piece of its channels; `end`: the last. */
 export interface Kernels {
   readonly bytes: 4 | 8
-  /** Mean, variance and count of array 0, into the channel table. */
+  /** Mean, what it lost in rounding, variance and count of x, into the channel table. */
   moments(begin: boolean, end: boolean): void
-  /** y, array 1, from x, array 0. */
-  affine(relu: boolean, epsilon: number, begin: boolean): void
-  /** dgamma and dbeta, into the channel table, from x, array 0, and dy, array 1. */
+  /** The same, by weights. */
+  weightedMoments(begin: boolean, end: boolean): void
+  /** y, the out, from x and, if there is one, the residual. */
+  affine(relu: boolean, residual: boolean, epsilon: number, begin: boolean): void
+  /** Leaves of dy what counts, by x and what there is of residual and weights; writes x where those are 0. */
+  gate(relu: boolean, residual: boolean, weighted: boolean, epsilon: number, begin: boolean): void
+  /** dgamma and dbeta, into the channel table, from x and dy. */
   parameterGradients(relu: boolean, epsilon: number, begin: boolean, end: boolean): void
-  /** dx, array 2, from x, array 0, and dy, array 1. */
+  /** dx, the out, from x and dy. */
   dx(relu: boolean, frozen: boolean, epsilon: number, begin: boolean): void
+  /** dx, the out, from x, dy and the weights. */
+  weightedDx(epsilon: number, begin: boolean): void
 }
 
 /** For Float32Array. */
 export const float32: Kernels = {
   bytes: 4,
   moments: kernel.bn_moments_f32,
+  weightedMoments: kernel.bn_weighted_moments_f32,
   affine: kernel.bn_affine_f32,
+  gate: kernel.bn_gate_f32,
   parameterGradients: kernel.bn_parameter_gradients_f32,
   dx: kernel.bn_dx_f32,
+  weightedDx: kernel.bn_weighted_dx_f32,
 }
 
 /** For Float64Array. */
 export const float64: Kernels = {
   bytes: 8,
   moments: kernel.bn_moments_f64,
+  weightedMoments: kernel.bn_weighted_moments_f64,
   affine: kernel.bn_affine_f64,
+  gate: kernel.bn_gate_f64,
   parameterGradients: kernel.bn_parameter_gradients_f64,
   dx: kernel.bn_dx_f64,
+  weightedDx: kernel.bn_weighted_dx_f64,
 }
 
 /** The columns of the channel table, in its order. */
-export const columns = { mean: 0, variance: 1, gamma: 2, beta: 3, count: 4, dgamma: 5, dbeta: 6 } as const
+export const columns = {
+  mean: 0,
+  variance: 1,
+  gamma: 2,
+  beta: 3,
+  count: 4,
+  dgamma: 5,
+  dbeta: 6,
+  meanRest: 7,
+} as const
+
+/** What an array of a call is to it, in its order. */
+export const roles = { x: 0, dy: 1, out: 2, residual: 3, weights: 4 } as const
 
 /** The words of a call, in its order; each array has three: address, outer stride, row stride (in elements). */
 export const words = {

@@ -13,13 +13,18 @@ const trained = () => {
 
 // A name that is misspelt, or that this version does not know, would otherwise give other numbers without a word.
 const calls: readonly (readonly [string, string, string, (options: never) => unknown])[] = [
-  ["moments", "weights", "keepDims, out", (options) => moments(x, [0], options)],
-  ["moments", "keepdims", "keepDims, out", (options) => moments(x, [0], options)],
+  ["moments", "weight", "keepDims, weights, out", (options) => moments(x, [0], options)],
+  ["moments", "keepdims", "keepDims, weights, out", (options) => moments(x, [0], options)],
   ["batchNormalization", "activation", "out", (options) => batchNormalization(x, 0, 1, 0, 1, 1e-3, options)],
-  ["backward", "weights", "need, out", (options) => backward(x, x, saved, options)],
-  ["the layer's forward", "weights", "training, updateRunning, out", (options) => new BatchNorm(2).forward(x, options)],
+  ["backward", "mask", "need, out, residual, weights", (options) => backward(x, x, saved, options)],
+  [
+    "the layer's forward",
+    "mask",
+    "training, updateRunning, residual, weights, out",
+    (options) => new BatchNorm(2).forward(x, options),
+  ],
   ["the layer's backward", "mask", "need, out", (options) => trained().backward(x, options)],
-  ["the layer's infer", "training", "out", (options) => new BatchNorm(2).infer(x, options)],
+  ["the layer's infer", "training", "residual, out", (options) => new BatchNorm(2).infer(x, options)],
   ["initSync", "url", "source", (options) => initSync(options)],
 ]
 
@@ -28,12 +33,13 @@ test.each(calls)("%s names the option %s, which there is not", (_, name, known, 
   expectRefused(() => call({ [name]: true } as never), due)
 })
 
-const normalization = "gamma, beta, epsilon, axis, activation, mean, variance, out, count, frozen, inPlace"
+const normalization =
+  "gamma, beta, epsilon, axis, activation, mean, variance, out, count, frozen, inPlace, hasResidual, residual"
 
-test.each(["residual", "training", "eps"])("forward and infer name the option %s, which there is not", (name) => {
-  const due = argumentError(`options.${name}`, `no such option: there are ${normalization}`, "1")
-  expectRefused(() => forward(x, { [name]: 1 } as never), due)
-  expectRefused(() => infer(x, { ...statistics, [name]: 1 } as never), due)
+test.each(["mask", "training", "eps"])("forward and infer name the option %s, which there is not", (name) => {
+  const due = (known: string) => argumentError(`options.${name}`, `no such option: there are ${known}`, "1")
+  expectRefused(() => forward(x, { [name]: 1 } as never), due(`${normalization}, weights`))
+  expectRefused(() => infer(x, { ...statistics, [name]: 1 } as never), due(normalization))
 })
 
 test("a layer names the option that is misspelt", () => {

@@ -293,7 +293,8 @@ describe("numbers and names", () => {
   })
 
   test("gradients of other names are refused", () => {
-    const names = '"dx" or "dgamma" or "dbeta"'
+    const names = '"dx" or "dgamma" or "dbeta" or "dmean" or "dvariance" or "dresidual"'
+    const layerNames = '"dx" or "dgamma" or "dbeta" or "dresidual"'
     const out = (around: Bench) => ({ dx: around.out })
     refuseAll([
       [
@@ -304,7 +305,7 @@ describe("numbers and names", () => {
       [
         "BatchNorm.backward",
         (b) => b.layer.backward(b.dy, { need: [undefined] as never, out: out(b) }),
-        argumentError("need[0]", names, "undefined"),
+        argumentError("need[0]", layerNames, "undefined"),
       ],
       [
         "backward",
@@ -453,7 +454,11 @@ describe("what forward saved", () => {
         [
           "backward",
           ({ dy, x, out }) => backward(dy, x, other, { out: { dx: out } }),
-          shapeError("saved.count[0]", "4, the elements of x per channel", `${rows}`),
+          shapeError(
+            "saved.count[0]",
+            "4, the elements of x per channel",
+            `${rows}: if forward had weights, give them again`,
+          ),
         ],
       ])
     }

@@ -161,13 +161,13 @@ export function checkLike(array: Checked, like: Checked, name: string): void {
 export function checkOut<T extends FloatArray>(
   out: NdArray<T>,
   like: Checked,
-  inputs: Readonly<Record<string, Checked>>,
+  inputs: Readonly<Record<string, Checked | undefined>>,
   name: string,
 ): Checked<T> {
   const checked = checkArray(out, name)
   checkLike(checked, like, name)
   for (const [inputName, input] of Object.entries(inputs)) {
-    if (overlaps(checked.data, input.data) && !isSame(checked, input)) {
+    if (input && overlaps(checked.data, input.data) && !isSame(checked, input)) {
       throw new ArgumentError(`${name}.data`, `the elements of ${inputName}.data, or none of them`, "some of them")
     }
   }
@@ -176,9 +176,9 @@ export function checkOut<T extends FloatArray>(
 
 /** A result that shares no memory with another array, which is read or written in the same call. */
 export function checkApart(
-  out: ArrayLike<number>,
+  out: ArrayLike<unknown>,
   name: string,
-  other: Maybe<ArrayLike<number>>,
+  other: Maybe<ArrayLike<unknown>>,
   otherName: string,
 ): void {
   if (other && overlaps(out, other)) {
@@ -191,7 +191,7 @@ export function isSame(a: Checked, b: Checked): boolean {
   return a.data.length > 0 && a.data.buffer === b.data.buffer && a.data.byteOffset === b.data.byteOffset
 }
 
-function overlaps(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+function overlaps(a: ArrayLike<unknown>, b: ArrayLike<unknown>): boolean {
   return (
     ArrayBuffer.isView(a) &&
     ArrayBuffer.isView(b) &&

@@ -1,6 +1,6 @@
-import type { ChannelOptions, FloatArray, Maybe, Saved, Statistics, Vector } from "../types.ts"
+import type { ChannelOptions, FloatArray, Maybe, NdArray, Saved, Statistics, Vector } from "../types.ts"
 import { statisticsOf, type View, viewOf } from "../view.ts"
-import { type Checked, checkApart } from "./arrays.ts"
+import { type Checked, checkApart, checkArray, checkLike } from "./arrays.ts"
 import { axesOf, checkAxes } from "./axes.ts"
 import { checkPerChannel, checkVariances, checkVectorOut } from "./numbers.ts"
 import { checkActivation, checkEpsilon, checkObject, missing } from "./settings.ts"
@@ -8,8 +8,8 @@ import { checkActivation, checkEpsilon, checkObject, missing } from "./settings.
 /** The ε of Keras and of `tf.nn`'s examples, wherever none is given. */
 export const defaultEpsilon = 1e-3
 
-/** The options of `forward` and `infer`; what `forward` saved is among them, whole. */
-export const normalizationNames: readonly string[] = [
+/** The options of `infer`; what `forward` saved is among them, whole. */
+export const inferNames: readonly string[] = [
   "gamma",
   "beta",
   "epsilon",
@@ -21,7 +21,12 @@ export const normalizationNames: readonly string[] = [
   "count",
   "frozen",
   "inPlace",
+  "hasResidual",
+  "residual",
 ]
+
+/** The options of `forward`. */
+export const forwardNames: readonly string[] = [...inferNames, "weights"]
 
 /** Channel options that were judged. */
 interface Channels {
@@ -29,6 +34,8 @@ interface Channels {
   /** How many channels. */
   readonly length: number
   readonly axis: readonly number[]
+  /** The same as a bit mask. */
+  readonly kept: number
   readonly gamma: ArrayLike<number> | undefined
   readonly beta: ArrayLike<number> | undefined
   readonly epsilon: number
@@ -45,11 +52,20 @@ export function checkChannelOptions(x: Checked, options: ChannelOptions, prefix 
     view,
     length,
     axis: axesOf(kept, rank),
+    kept,
     gamma: checkPerChannel(options.gamma, length, `${prefix}gamma`),
     beta: checkPerChannel(options.beta, length, `${prefix}beta`),
     epsilon: checkEpsilon(options.epsilon, defaultEpsilon, `${prefix}epsilon`),
     activation: checkActivation(options.activation, `${prefix}activation`),
   }
+}
+
+/** An array like x, or none. */
+export function checkResidual(residual: Maybe<NdArray>, x: Checked): Checked | undefined {
+  if (residual === undefined || residual === null) return undefined
+  const checked = checkArray(residual, "residual")
+  checkLike(checked, x, "residual")
+  return checked
 }
 
 export function isGiven(options: Partial<Statistics>): boolean {
@@ -89,8 +105,7 @@ export function checkSavedOut(
   saved: Saved,
   { length, gamma, beta }: Channels,
   statistics: StatisticsNumbers | undefined,
-  x: FloatArray,
-  y: FloatArray,
+  others: Readonly<Record<string, ArrayLike<unknown> | undefined>>,
 ): SavedVectors {
   checkObject(saved, "out.saved", "what forward saved")
   const inputs = { mean: statistics?.mean, variance: statistics?.variance, count: undefined, gamma, beta }
@@ -102,8 +117,7 @@ export function checkSavedOut(
       continue
     }
     const vector = checkVectorOut(target as Vector, length, place)
-    checkApart(vector, place, x, "x.data")
-    checkApart(vector, place, y, "out.y.data")
+    for (const [name, other] of Object.entries(others)) checkApart(vector, place, other, name)
     let isAfter = false
     for (const other of savedNames) {
       isAfter ||= other === name
@@ -114,24 +128,22 @@ export function checkSavedOut(
   return saved
 }
 
-/** Gradients to write, each apart from what is still to be read and from each other; dx was judged against x and dy. */
-export function checkGradientsApart(
-  {
-    dx,
-    dgamma,
-    dbeta,
-  }: { readonly dx: Maybe<FloatArray>; readonly dgamma: Maybe<Vector>; readonly dbeta: Maybe<Vector> },
-  { x, dy }: { readonly x: FloatArray; readonly dy: FloatArray },
+/** Results of `backward`, each apart from what is still to be read and from each other; arrays like x were judged against x. */
+export function checkResultsApart(
+  elementwise: Readonly<Record<string, FloatArray | undefined>>,
+  vectors: Readonly<Record<string, Vector | undefined>>,
+  inputs: Readonly<Record<string, FloatArray | undefined>>,
   saved: Readonly<Record<(typeof savedNames)[number], ArrayLike<number> | undefined>>,
+  weights: ArrayLike<unknown> | undefined,
 ): void {
-  const results = { "out.dx.data": dx, "out.dgamma": dgamma, "out.dbeta": dbeta }
-  for (const [place, result] of Object.entries(results)) {
-    if (!result) continue
+  const written: [string, ArrayLike<unknown>][] = []
+  const check = (place: string, result: ArrayLike<unknown>, isVector: boolean) => {
     for (const name of savedNames) checkApart(result, place, saved[name], `saved.${name}`)
-    if (place === "out.dx.data") continue
-    checkApart(result, place, x, "x.data")
-    checkApart(result, place, dy, "dy.data")
-    checkApart(result, place, dx ?? undefined, "out.dx.data")
+    checkApart(result, place, weights, "weights")
+    if (isVector) for (const [name, input] of Object.entries(inputs)) checkApart(result, place, input, name)
+    for (const [name, other] of written) checkApart(result, place, other, name)
+    written.push([place, result])
   }
-  if (dbeta) checkApart(dbeta, "out.dbeta", dgamma ?? undefined, "out.dgamma")
+  for (const [name, result] of Object.entries(elementwise)) if (result) check(`out.${name}.data`, result, false)
+  for (const [name, result] of Object.entries(vectors)) if (result) check(`out.${name}`, result, true)
 }

@@ -85,16 +85,29 @@ export interface Parameter {
 export function checkBroadcast(value: Broadcastable, like: readonly number[], name: string): Parameter {
   const parameter = typeof value === "number" ? { data: [value], shape: [] } : parameterOf(value, name)
   checkNumbers(parameter.data, name)
-  const missing = like.length - parameter.shape.length
-  const fits = missing >= 0 && parameter.shape.every((size, axis) => size === 1 || size === like[axis + missing])
-  if (!fits) {
+  if (!broadcasts(parameter.shape, like)) {
     throw new ShapeError(name, `a shape that broadcasts to [${like.join(", ")}]`, `[${parameter.shape.join(", ")}]`)
   }
   return parameter
 }
 
-function parameterOf(value: ArrayLike<number> | NdArray, name: string): Parameter {
-  const data = listOf(value, name, "a number, an array of numbers or { data, shape }")
+/** Whether an array broadcasts to a shape, without growing it. */
+export function broadcasts(shape: readonly number[], like: readonly number[]): boolean {
+  const missing = like.length - shape.length
+  return missing >= 0 && shape.every((size, axis) => size === 1 || size === like[axis + missing])
+}
+
+function parameterOf(value: PerChannel, name: string): Parameter {
+  return checkList(value, name, "a number, an array of numbers or { data, shape }")
+}
+
+/** An array, or `{ data, shape }`; a bare array has one axis. What it holds is not looked at. */
+export function checkList<T extends number | boolean>(
+  value: ArrayLike<T> | { readonly data: ArrayLike<T>; readonly shape: readonly number[] },
+  name: string,
+  expected: string,
+): { readonly data: ArrayLike<T>; readonly shape: readonly number[] } {
+  const data = listOf(value as PerChannel, name, expected) as ArrayLike<unknown> as ArrayLike<T>
   return { data, shape: "data" in value ? value.shape : [data.length] }
 }
 
@@ -118,7 +131,12 @@ export function checkStatisticsOut(out: NdArray<Vector>, length: number, name: s
 export function checkCounts(counts: ArrayLike<number>, expected: number, name: string): void {
   for (let channel = 0; channel < counts.length; channel++) {
     if (counts[channel] !== expected) {
-      throw new ShapeError(`${name}[${channel}]`, `${expected}, the elements of x per channel`, `${counts[channel]}`)
+      const hint = ": if forward had weights, give them again"
+      throw new ShapeError(
+        `${name}[${channel}]`,
+        `${expected}, the elements of x per channel`,
+        `${counts[channel]}${hint}`,
+      )
     }
   }
 }

@@ -75,8 +75,12 @@ function checkName<T extends string>(value: T, allowed: readonly T[], name: stri
 }
 
 /** The names of the gradients wanted. */
-export function checkNeed<N extends string>(need: readonly N[] | undefined, allowed: readonly N[]): readonly N[] {
-  if (need === undefined) return allowed
+export function checkNeed<N extends string>(
+  need: readonly N[] | undefined,
+  allowed: readonly N[],
+  absent: readonly N[],
+): readonly N[] {
+  if (need === undefined) return absent
   if (!Array.isArray(need)) throw new ArgumentError("need", "an array of names", describe(need))
   for (const [index, name] of need.entries()) checkName(name, allowed, `need[${index}]`)
   return need

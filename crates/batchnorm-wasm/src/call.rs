@@ -17,7 +17,22 @@ pub struct Call {
     copies: usize,
     block_rows: usize,
     blocks: usize,
-    arrays: [Place; 3],
+    arrays: [Place; 5],
+}
+
+/// What an array of a call is to it.
+#[derive(Clone, Copy)]
+pub enum Role {
+    /// x, which the gate of dy may write.
+    X,
+    /// The gradient of y, which the gate writes.
+    Dy,
+    /// What is written: y or dx.
+    Out,
+    /// What is added before the activation.
+    Residual,
+    /// The weight of each element, f64.
+    Weights,
 }
 
 #[repr(C)]
@@ -39,7 +54,7 @@ impl Call {
         copies: 1,
         block_rows: 1,
         blocks: 1,
-        arrays: [Place { ptr: 0, outer_stride: 0, row_stride: 0 }; 3],
+        arrays: [Place { ptr: 0, outer_stride: 0, row_stride: 0 }; 5],
     };
 
     /// The size of the piece.
@@ -58,17 +73,18 @@ impl Call {
     }
 
     /// An array that is only read during the call.
-    pub fn read<T>(&self, index: usize) -> Array<'_, T> {
-        let place = self.arrays[index];
+    pub fn read<T>(&self, role: Role) -> Array<'_, T> {
+        let place = self.arrays[role as usize];
         // SAFETY: `ptr` is that of a staging buffer or of a live allocation of the user, aligned,
-        // with `len` elements behind it; nothing writes there during the call. Any bits are a float.
+        // with `len` elements behind it; whoever writes there during the call has cells. Any bits are a
+        // float.
         let data = unsafe { core::slice::from_raw_parts(place.ptr as *const T, self.len(place)) };
         Array { data, outer_stride: place.outer_stride, row_stride: place.row_stride }
     }
 
     /// An array that may be written during the call, and may be the same as another.
-    pub fn share<T>(&self, index: usize) -> Array<'_, Cell<T>> {
-        self.read(index)
+    pub fn share<T>(&self, role: Role) -> Array<'_, Cell<T>> {
+        self.read(role)
     }
 
     fn len(&self, place: Place) -> usize {
@@ -98,6 +114,8 @@ pub struct ChannelTable {
     pub dgamma: [f64; TILE],
     /// Gradient of beta.
     pub dbeta: [f64; TILE],
+    /// What rounding the mean took away.
+    pub mean_rest: [f64; TILE],
 }
 
 impl ChannelTable {
@@ -110,6 +128,7 @@ impl ChannelTable {
         count: [0.0; TILE],
         dgamma: [0.0; TILE],
         dbeta: [0.0; TILE],
+        mean_rest: [0.0; TILE],
     };
 
     /// The channels of one outer.

@@ -1,11 +1,12 @@
-//! Moments, the affine map and the two passes of the gradient, for f32 and f64, on one piece.
+//! Moments, the affine map, the gate and the two passes of the gradient, for f32 and f64, on one piece.
 //!
 //! `begin` says that the piece is the first of its channels, `end` that it is the last; a piece of
 //! more than one outer is both.
 
-use crate::call::{Call, ChannelTable};
+use crate::call::{Call, ChannelTable, Role};
 use crate::memory::{CALL, CHANNELS, Place};
 use batchnorm::lanes::Element;
+use batchnorm::moments::{Moments, weighted};
 use batchnorm::{affine, gradient, moments};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -19,6 +20,9 @@ struct Workspace<E: Element> {
     slope_last: gradient::channels_last::Table<E>,
 }
 
+/// The open weighted moments, of either type.
+static WEIGHTED: Place<weighted::Reduction> = Place::new(weighted::Reduction::EMPTY);
+
 impl<E: Element> Workspace<E> {
     const EMPTY: Self = Self {
         moments_first: moments::channels_first::Reduction::EMPTY,
@@ -29,17 +33,14 @@ impl<E: Element> Workspace<E> {
         slope_last: gradient::channels_last::Table::EMPTY,
     };
 
-    /// Mean, variance and count of array 0.
+    /// Mean, variance and count of x.
     fn moments(&mut self, call: &Call, table: &mut ChannelTable, begin: bool, end: bool) {
-        let (extent, blocking, x) = (call.extent(), call.blocking(), call.read::<E>(0));
+        let (extent, blocking, x) = (call.extent(), call.blocking(), call.read::<E>(Role::X));
         let channels = extent.channels;
         for outer in 0..extent.outer {
             let rows = x.outer(outer);
-            let mut write = |channel: usize, moments: &moments::Moments<f64>| {
-                let index = outer * channels + channel;
-                (table.mean[index], table.variance[index]) = moments.finish();
-                table.count[index] = moments.count();
-            };
+            let first = outer * channels;
+            let mut write = |channel, moments: &_| write_moments(table, first + channel, moments);
             if call.is_channels_last() {
                 let reduction = &mut self.moments_last;
                 if begin {
@@ -66,7 +67,35 @@ impl<E: Element> Workspace<E> {
         }
     }
 
-    /// The affine map from array 0 to array 1.
+    /// The same, each element counting by its weight.
+    fn weighted_moments(
+        &mut self,
+        reduction: &mut weighted::Reduction,
+        call: &Call,
+        table: &mut ChannelTable,
+        begin: bool,
+        end: bool,
+    ) {
+        let (extent, blocking) = (call.extent(), call.blocking());
+        let (x, weights) = (call.read::<E>(Role::X), call.read::<f64>(Role::Weights));
+        for outer in 0..extent.outer {
+            let (x, weights) = (x.outer(outer), weights.outer(outer));
+            if begin {
+                reduction.clear(extent.channels);
+            }
+            if call.is_channels_last() {
+                reduction.push_last(x, weights, extent, blocking);
+            } else {
+                reduction.push_first(x, weights, extent, blocking);
+            }
+            for channel in 0..if end { extent.channels } else { 0 } {
+                let moments = reduction.finish(channel);
+                write_moments(table, outer * extent.channels + channel, &moments);
+            }
+        }
+    }
+
+    /// y from x.
     fn affine<const RELU: bool>(
         &mut self,
         call: &Call,
@@ -75,7 +104,7 @@ impl<E: Element> Workspace<E> {
         begin: bool,
     ) {
         let (extent, blocking) = (call.extent(), call.blocking());
-        let arrays = [0, 1].map(|index| call.share::<E>(index));
+        let arrays = [Role::X, Role::Out].map(|role| call.share::<E>(role));
         for outer in 0..extent.outer {
             let channels = table.channels(outer, extent.channels, epsilon);
             let rows = [0, 1].map(|index| arrays[index].outer(outer));
@@ -90,7 +119,63 @@ impl<E: Element> Workspace<E> {
         }
     }
 
-    /// dgamma and dbeta from x in array 0 and dy in array 1.
+    /// y from x and the residual.
+    fn residual(
+        &mut self,
+        call: &Call,
+        table: &ChannelTable,
+        relu: bool,
+        epsilon: f64,
+        begin: bool,
+    ) {
+        let (extent, blocking) = (call.extent(), call.blocking());
+        let arrays = [Role::X, Role::Out, Role::Residual].map(|role| call.share::<E>(role));
+        for outer in 0..extent.outer {
+            let channels = table.channels(outer, extent.channels, epsilon);
+            let rows = [0, 1, 2].map(|index| arrays[index].outer(outer));
+            if call.is_channels_last() {
+                if begin {
+                    self.affine_last.fill(channels, blocking);
+                }
+                self.affine_last.apply_residual(rows, extent, channels, blocking, relu);
+            } else {
+                affine::channels_first::apply_residual(rows, extent, channels, relu);
+            }
+        }
+    }
+
+    /// What counts of dy, and x without what does not.
+    fn gate(
+        &mut self,
+        call: &Call,
+        table: &ChannelTable,
+        [relu, has_residual, has_weights]: [bool; 3],
+        epsilon: f64,
+        begin: bool,
+    ) {
+        let (extent, blocking) = (call.extent(), call.blocking());
+        let [x, dy] = [Role::X, Role::Dy].map(|role| call.share::<E>(role));
+        for outer in 0..extent.outer {
+            let channels = table.channels(outer, extent.channels, epsilon);
+            let operands = gradient::gate::Operands {
+                x: x.outer(outer),
+                dy: dy.outer(outer),
+                residual: has_residual.then(|| call.share(Role::Residual).outer(outer)),
+                weights: has_weights.then(|| call.share(Role::Weights).outer(outer)),
+                relu,
+            };
+            if call.is_channels_last() {
+                if begin {
+                    self.affine_last.fill(channels, blocking);
+                }
+                operands.apply_last(&self.affine_last, extent, channels, blocking);
+            } else {
+                operands.apply_first(extent, channels);
+            }
+        }
+    }
+
+    /// dgamma and dbeta from x and dy.
     fn parameter_gradients<const RELU: bool>(
         &mut self,
         call: &Call,
@@ -100,7 +185,7 @@ impl<E: Element> Workspace<E> {
         end: bool,
     ) {
         let (extent, blocking) = (call.extent(), call.blocking());
-        let [x, dy] = [0, 1].map(|index| call.read::<E>(index));
+        let [x, dy] = [Role::X, Role::Dy].map(|role| call.read::<E>(role));
         let count = extent.channels;
         for outer in 0..extent.outer {
             let channels = table.channels(outer, count, epsilon);
@@ -135,7 +220,7 @@ impl<E: Element> Workspace<E> {
         }
     }
 
-    /// dx into array 2, from x in array 0 and dy in array 1.
+    /// dx from x and dy.
     fn dx<const RELU: bool, const FROZEN: bool>(
         &mut self,
         call: &Call,
@@ -144,7 +229,7 @@ impl<E: Element> Workspace<E> {
         begin: bool,
     ) {
         let (extent, blocking) = (call.extent(), call.blocking());
-        let arrays = [0, 1, 2].map(|index| call.share::<E>(index));
+        let arrays = [Role::X, Role::Dy, Role::Out].map(|role| call.share::<E>(role));
         for outer in 0..extent.outer {
             let channels = table.channels(outer, extent.channels, epsilon);
             let totals = table.totals(outer, extent.channels, FROZEN);
@@ -160,29 +245,73 @@ impl<E: Element> Workspace<E> {
             }
         }
     }
+
+    /// dx from x, dy and the weights.
+    fn weighted_dx(&mut self, call: &Call, table: &ChannelTable, epsilon: f64, begin: bool) {
+        let (extent, blocking) = (call.extent(), call.blocking());
+        let arrays = [Role::X, Role::Dy, Role::Out].map(|role| call.share::<E>(role));
+        let weights = call.share::<f64>(Role::Weights);
+        for outer in 0..extent.outer {
+            let channels = table.channels(outer, extent.channels, epsilon);
+            let totals = table.totals(outer, extent.channels, false);
+            let rows = [0, 1, 2].map(|index| arrays[index].outer(outer));
+            let weights = weights.outer(outer);
+            if call.is_channels_last() {
+                let slope = &mut self.slope_last;
+                if begin {
+                    slope.fill(channels, totals, blocking);
+                }
+                slope.apply_weighted(rows, weights, extent, channels, totals, blocking);
+            } else {
+                gradient::channels_first::apply_weighted(rows, weights, extent, channels, totals);
+            }
+        }
+    }
+}
+
+fn write_moments(table: &mut ChannelTable, index: usize, moments: &Moments<f64>) {
+    (table.mean[index], table.variance[index]) = moments.finish();
+    table.mean_rest[index] = moments.mean_rest();
+    table.count[index] = moments.count();
 }
 
 macro_rules! exports {
-    ($element:ident, $workspace:ident, $moments:ident, $affine:ident, $gradients:ident, $dx:ident) => {
+    ($element:ident, $workspace:ident, $moments:ident, $weighted_moments:ident, $affine:ident,
+     $gate:ident, $gradients:ident, $dx:ident, $weighted_dx:ident) => {
         static $workspace: Place<Workspace<$element>> = Place::new(Workspace::EMPTY);
 
-        /// Mean, variance and count of array 0.
+        /// Mean, what it lost in rounding, variance and count of x.
         #[wasm_bindgen]
         pub fn $moments(begin: bool, end: bool) {
             $workspace.open().moments(CALL.open(), CHANNELS.open(), begin, end);
         }
 
-        /// The affine map from array 0 to array 1.
+        /// The same, by weights.
         #[wasm_bindgen]
-        pub fn $affine(relu: bool, epsilon: f64, begin: bool) {
+        pub fn $weighted_moments(begin: bool, end: bool) {
             let (workspace, call, table) = ($workspace.open(), CALL.open(), CHANNELS.open());
-            match relu {
-                false => workspace.affine::<false>(call, table, epsilon, begin),
-                true => workspace.affine::<true>(call, table, epsilon, begin),
+            workspace.weighted_moments(WEIGHTED.open(), call, table, begin, end);
+        }
+
+        /// y from x.
+        #[wasm_bindgen]
+        pub fn $affine(relu: bool, residual: bool, epsilon: f64, begin: bool) {
+            let (workspace, call, table) = ($workspace.open(), CALL.open(), CHANNELS.open());
+            match (residual, relu) {
+                (false, false) => workspace.affine::<false>(call, table, epsilon, begin),
+                (false, true) => workspace.affine::<true>(call, table, epsilon, begin),
+                (true, _) => workspace.residual(call, table, relu, epsilon, begin),
             }
         }
 
-        /// dgamma and dbeta from x in array 0 and dy in array 1.
+        /// Gates dy, by x and what there is of residual and weights; and x where the weights are 0.
+        #[wasm_bindgen]
+        pub fn $gate(relu: bool, residual: bool, weighted: bool, epsilon: f64, begin: bool) {
+            let (workspace, call, table) = ($workspace.open(), CALL.open(), CHANNELS.open());
+            workspace.gate(call, table, [relu, residual, weighted], epsilon, begin);
+        }
+
+        /// dgamma and dbeta from x and dy.
         #[wasm_bindgen]
         pub fn $gradients(relu: bool, epsilon: f64, begin: bool, end: bool) {
             let (workspace, call, table) = ($workspace.open(), CALL.open(), CHANNELS.open());
@@ -192,7 +321,7 @@ macro_rules! exports {
             }
         }
 
-        /// dx into array 2, from x in array 0 and dy in array 1.
+        /// dx from x and dy.
         #[wasm_bindgen]
         pub fn $dx(relu: bool, frozen: bool, epsilon: f64, begin: bool) {
             let (workspace, call, table) = ($workspace.open(), CALL.open(), CHANNELS.open());
@@ -203,8 +332,34 @@ macro_rules! exports {
                 (true, true) => workspace.dx::<true, true>(call, table, epsilon, begin),
             }
         }
+
+        /// dx from x, the gated dy and the weights.
+        #[wasm_bindgen]
+        pub fn $weighted_dx(epsilon: f64, begin: bool) {
+            $workspace.open().weighted_dx(CALL.open(), CHANNELS.open(), epsilon, begin);
+        }
     };
 }
 
-exports!(f32, F32, bn_moments_f32, bn_affine_f32, bn_parameter_gradients_f32, bn_dx_f32);
-exports!(f64, F64, bn_moments_f64, bn_affine_f64, bn_parameter_gradients_f64, bn_dx_f64);
+exports!(
+    f32,
+    F32,
+    bn_moments_f32,
+    bn_weighted_moments_f32,
+    bn_affine_f32,
+    bn_gate_f32,
+    bn_parameter_gradients_f32,
+    bn_dx_f32,
+    bn_weighted_dx_f32
+);
+exports!(
+    f64,
+    F64,
+    bn_moments_f64,
+    bn_weighted_moments_f64,
+    bn_affine_f64,
+    bn_gate_f64,
+    bn_parameter_gradients_f64,
+    bn_dx_f64,
+    bn_weighted_dx_f64
+);

@@ -6,7 +6,9 @@ use batchnorm::view::{Blocking, TILE, View};
 use core::cell::UnsafeCell;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Bytes of each of the two staging buffers.
+/// How many staging buffers there are.
+const BUFFERS: usize = 4;
+/// Bytes of each of them.
 pub const STAGING: usize = 1 << 19;
 /// Alignment of allocations and staging, in bytes: a cache line.
 const ALIGNMENT: usize = 64;
@@ -41,7 +43,7 @@ impl<T> Place<T> {
 #[repr(align(64))]
 struct Staging {
     // Never read from here: its address is what counts.
-    _bytes: [[u8; STAGING]; 2],
+    _bytes: [[u8; STAGING]; BUFFERS],
 }
 
 /// What lies where in the next call.
@@ -49,7 +51,7 @@ pub static CALL: Place<Call> = Place::new(Call::EMPTY);
 /// The numbers per channel.
 pub static CHANNELS: Place<ChannelTable> = Place::new(ChannelTable::EMPTY);
 static VIEW: Place<[f64; MAX_RANK]> = Place::new([0.0; MAX_RANK]);
-static STAGED: Place<Staging> = Place::new(Staging { _bytes: [[0; STAGING]; 2] });
+static STAGED: Place<Staging> = Place::new(Staging { _bytes: [[0; STAGING]; BUFFERS] });
 
 /// Most channels of a piece.
 #[wasm_bindgen]
@@ -57,7 +59,7 @@ pub fn bn_tile_len() -> usize {
     TILE
 }
 
-/// Bytes of each of the two staging buffers, which follow each other.
+/// Bytes of each of the staging buffers, which follow each other.
 #[wasm_bindgen]
 pub fn bn_staging_len() -> usize {
     STAGING

@@ -1,4 +1,4 @@
-//! The affine map y = (x-μ)·r·γ + β, optionally followed by ReLU.
+//! The affine map y = (x-μ)·r·γ + β, optionally plus a residual, optionally followed by ReLU.
 //!
 //! ```text
 //! center c = μ rounded to an element      scale a = γ·r      shift b = β + (c-μ)·γ·r
@@ -12,8 +12,9 @@
 //! A channel whose coefficients leave the normal range of the element type takes a path of its own:
 //! scalar, in f64, rounded once ([`Exact`]). It is rare; its neighbours keep their bits.
 
-use crate::lanes::{Element, Lanes, Real, Wide, magnitude};
+use crate::lanes::{Element, LANES, Lanes, Real, Wide, cells_of, magnitude};
 use crate::state::inverse_deviation;
+use core::cell::Cell;
 use wide::f64x4;
 
 pub mod channels_first;
@@ -169,6 +170,14 @@ impl<E: Element> Map<E> {
         if exact == 0 { Self::Folded(folded.lane(0)) } else { Self::Exact(Exact(channel)) }
     }
 
+    /// The mean, as an element.
+    pub(crate) fn center(&self) -> E {
+        match self {
+            Self::Folded(affine) => affine.center,
+            Self::Exact(exact) => E::from_f64(exact.0.mean),
+        }
+    }
+
     /// The map, before any activation.
     #[inline(always)]
     pub fn apply(&self, x: E) -> E {
@@ -205,4 +214,27 @@ impl<E: Element> Affine<E> {
 #[inline(always)]
 pub(crate) fn activate<V: Real>(relu: bool, y: V) -> V {
     if relu { y.positive_part() } else { y }
+}
+
+/// y = (x-c)·a + b + residual, then ReLU if there is one, along a run of elements. Its groups of
+/// lanes share one set of coefficients or have one each. Any of the arrays may be the same.
+#[inline(never)]
+fn add_residual<E: Element>(
+    coefficients: &[Affine<E::Lanes>],
+    [x, y, residual]: [&[Cell<E>]; 3],
+    relu: bool,
+) {
+    for group in 0..x.len().div_ceil(LANES) {
+        let affine = &coefficients[group.min(coefficients.len() - 1)];
+        let sum = affine.apply(cells_of(x, group)) + cells_of(residual, group);
+        activate(relu, sum).store(&y[group * LANES..]);
+    }
+}
+
+/// The same, element by element.
+#[inline(never)]
+fn add_residual_each<E: Element>(map: &Map<E>, [x, y, residual]: [&[Cell<E>]; 3], relu: bool) {
+    for ((x, y), residual) in x.iter().zip(y).zip(residual) {
+        y.set(activate(relu, map.apply(x.get()) + residual.get()));
+    }
 }

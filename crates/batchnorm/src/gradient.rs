@@ -8,19 +8,21 @@
 //!     A = γ·r       B = -A·r·dγ/m       C = -A·dβ/m + B·(c-μ)          folded in f64
 //! ```
 //!
-//! with frozen statistics B = C = 0. The sign of the forward's result is computed again from x with
+//! with frozen statistics B = C = 0; with weights dx = A·dy' + w·(B·(x-c) + C), and 0 where w = 0. The sign of the forward's result is computed again from x with
 //! the same operations, hence the same bits; no mask is kept.
 //!
 //! A block whose sums overflow, or underflow, is summed again in f64 ([`careful`]); a channel whose
 //! coefficients leave the normal range of the element type takes f64 for dx too ([`ExactSlope`]).
 
 use crate::affine::{Affine, Channel, Channels, Map, product};
-use crate::lanes::{Element, Lanes, Real, magnitude};
+use crate::lanes::{Element, LANES, Lanes, Real, Wide, cells_of, magnitude};
 use crate::state::{LaneState, State, Sum, with_lane};
+use core::cell::Cell;
 use wide::f64x4;
 
 pub mod channels_first;
 pub mod channels_last;
+pub mod gate;
 
 /// dβ and dγ: of a channel, or of four.
 #[derive(Clone, Copy, Debug)]
@@ -235,6 +237,14 @@ impl<V: Real> Slope<V> {
             self.dy * dy + (self.distance * distance + self.constant)
         }
     }
+
+    /// dx of an element with a weight; dy went through the [`gate`].
+    #[inline(always)]
+    fn apply_weighted(&self, x: V, dy: V, weight: V, counts: V) -> V {
+        let distance = x - self.affine.center;
+        let dx = self.dy * dy + ((weight * distance) * self.distance + weight * self.constant);
+        counts.select_le(V::ZERO, V::ZERO, dx)
+    }
 }
 
 /// Folds four channels, and says (a bit a lane) which of them need the [`ExactSlope`].
@@ -280,18 +290,56 @@ struct ExactSlope<E> {
 
 impl<E: Element> ExactSlope<E> {
     #[inline(never)]
-    fn apply(&self, relu: bool, x: E, dy: E) -> E {
+    fn apply(&self, relu: bool, x: E, dy: E, weight: f64) -> E {
         let Channel { mean, inverse_deviation, gamma, .. } = self.channel;
+        if weight <= 0.0 {
+            return E::ZERO;
+        }
         let masked = relu && self.map.apply(x) <= E::ZERO;
         let mut dy = if masked { 0.0 } else { dy.to_f64() };
         if !self.frozen {
             let Totals { dbeta, dgamma, count, .. } = self.totals;
             let distance = x.to_f64() * 0.25 - mean * 0.25;
             let x_hat = product(distance, inverse_deviation, 4.0);
-            dy = (dy - dbeta / count) - x_hat * (dgamma / count);
+            dy = (dy - weight * (dbeta / count)) - weight * (x_hat * (dgamma / count));
         }
         E::from_f64(product(dy, inverse_deviation, gamma))
     }
+}
+
+/// dx of a run of elements with weights, whose groups of lanes share one set of coefficients or have
+/// one each.
+#[inline(never)]
+fn apply_weighted<E: Element>(
+    coefficients: &[Slope<E::Lanes>],
+    [x, dy, dx]: [&[Cell<E>]; 3],
+    weights: &[Cell<f64>],
+) {
+    for group in 0..x.len().div_ceil(LANES) {
+        let slope = &coefficients[group.min(coefficients.len() - 1)];
+        let weight = cells_of(weights, group);
+        let [weight, counts] = [weight, counts(weight)].map(E::Lanes::from_f64x4);
+        let [x, dy] = [x, dy].map(|cells| cells_of(cells, group));
+        slope.apply_weighted(x, dy, weight, counts).store(&dx[group * LANES..]);
+    }
+}
+
+/// The same, element by element.
+#[inline(never)]
+fn apply_weighted_each<E: Element>(
+    map: &SlopeMap<E>,
+    [x, dy, dx]: [&[Cell<E>]; 3],
+    weights: &[Cell<f64>],
+) {
+    for (((x, dy), dx), weight) in x.iter().zip(dy).zip(dx).zip(weights) {
+        dx.set(map.apply_weighted(x.get(), dy.get(), weight.get()));
+    }
+}
+
+/// 0 for a weight of 0, else 1: in f32 a weight itself might vanish.
+#[inline(always)]
+fn counts<R: Wide>(weight: R) -> R {
+    weight.select_le(R::ZERO, R::ZERO, R::splat(1.0))
 }
 
 /// dx of one channel, by whichever path it needs.
@@ -314,7 +362,16 @@ impl<E: Element> SlopeMap<E> {
     fn apply(&self, relu: bool, frozen: bool, x: E, dy: E) -> E {
         match self {
             Self::Folded(slope) => slope.apply(relu, frozen, x, dy),
-            Self::Exact(exact) => exact.apply(relu, x, dy),
+            Self::Exact(exact) => exact.apply(relu, x, dy, 1.0),
+        }
+    }
+
+    fn apply_weighted(&self, x: E, dy: E, weight: f64) -> E {
+        match self {
+            Self::Folded(slope) => {
+                slope.apply_weighted(x, dy, E::from_f64(weight), E::from_f64(counts(weight)))
+            }
+            Self::Exact(exact) => exact.apply(false, x, dy, weight),
         }
     }
 }

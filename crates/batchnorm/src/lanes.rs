@@ -237,6 +237,16 @@ pub(crate) fn lanes_of<E: Element>(row: &[E], group: usize, fill: E::Lanes) -> E
     }
 }
 
+/// Four cells from lane `group`·4 on; 0 beyond the end.
+#[inline(always)]
+pub(crate) fn cells_of<E: Element>(cells: &[Cell<E>], group: usize) -> E::Lanes {
+    let rest = &cells[group * LANES..];
+    match rest.first_chunk::<LANES>() {
+        Some(whole) => E::Lanes::load(whole),
+        None => E::Lanes::load_part(rest, E::Lanes::ZERO),
+    }
+}
+
 /// |v|, keeping NaN.
 #[inline(always)]
 pub(crate) fn magnitude<R: Real>(v: R) -> R {

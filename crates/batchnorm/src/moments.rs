@@ -24,6 +24,7 @@ use wide::f64x4;
 
 pub mod channels_first;
 pub mod channels_last;
+pub mod weighted;
 
 /// Count, mean and m2.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +50,15 @@ impl State for Moments<f64x4> {
 impl State for Moments<f64> {
     const EMPTY: Self = Self::NONE;
 
+    /// Weights may leave either side empty, or make the other the heavier one by far: then δ·n_b/n
+    /// would carry the rounding of all of δ.
     fn merge(self, other: Self) -> Self {
+        if other.is_empty() {
+            return self;
+        }
+        if !self.is_empty() && self.count < other.count {
+            return other.merge(self);
+        }
         let merged = self.chan(other);
         if merged.mean.is_finite() {
             return merged;
@@ -118,9 +127,14 @@ impl<R: Real> Moments<R> {
 }
 
 impl Moments<f64> {
-    /// How many elements.
+    /// How many elements, or the sum of their weights.
     pub fn count(&self) -> f64 {
         self.count
+    }
+
+    /// What rounding the mean to one number takes away.
+    pub fn mean_rest(&self) -> f64 {
+        self.mean.rest()
     }
 
     /// Mean and biased variance m2/n. An infinite element leaves no mean either, in whatever block

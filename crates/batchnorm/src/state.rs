@@ -95,6 +95,12 @@ impl<R: Real> Sum<R> {
     pub fn value(self) -> R {
         self.low.select_finite(self.high + self.low, self.high)
     }
+
+    /// What rounding the sum takes away.
+    #[inline(always)]
+    pub fn rest(self) -> R {
+        (self.high - self.value()) + self.low
+    }
 }
 
 impl Sum<f64> {

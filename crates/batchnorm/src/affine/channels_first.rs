@@ -1,6 +1,6 @@
 //! Channels-first: one channel at a time, segment by segment.
 
-use super::{Affine, Channels, Map, activate};
+use super::{Affine, Channels, Map, activate, add_residual, add_residual_each};
 use crate::lanes::{Element, LANES, Lanes};
 use crate::piece::{Extent, Rows};
 use core::cell::Cell;
@@ -22,6 +22,25 @@ pub fn apply<E: Element, const RELU: bool>(
                         y.set(activate(RELU, map.apply(x.get())));
                     }
                 }
+            }
+        }
+    }
+}
+
+/// y = (x-c)·a + b + residual, then ReLU if there is one. Any of x, y and the residual may be the same.
+pub fn apply_residual<E: Element>(
+    rows: [Rows<'_, Cell<E>>; 3],
+    extent: Extent,
+    channels: Channels<'_>,
+    relu: bool,
+) {
+    for channel in 0..extent.channels {
+        let map = Map::<E>::new(channels.get(channel));
+        for row in 0..extent.rows {
+            let run = rows.map(|rows| rows.part(row, channel * extent.inner, extent.inner));
+            match map {
+                Map::Folded(affine) => add_residual(&[affine.splat()], run, relu),
+                Map::Exact(_) => add_residual_each(&map, run, relu),
             }
         }
     }

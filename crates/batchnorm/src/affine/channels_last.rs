@@ -1,6 +1,6 @@
 //! Channels-last: the coefficients lie in lanes, whole rows stream by.
 
-use super::{Affine, Channels, Map, activate, fold};
+use super::{Affine, Channels, Map, activate, add_residual, add_residual_each, fold};
 use crate::lanes::{Element, LANES, Lanes, Real};
 use crate::piece::{Extent, Rows};
 use crate::state::GROUPS;
@@ -11,7 +11,7 @@ use core::cell::Cell;
 /// neighbours.
 pub struct Table<E: Element> {
     pub(crate) groups: [Affine<E::Lanes>; GROUPS],
-    any_exact: bool,
+    pub(crate) any_exact: bool,
 }
 
 impl<E: Element> Table<E> {
@@ -47,6 +47,33 @@ impl<E: Element> Table<E> {
         for (row, copies) in blocking.wide_rows(extent.rows) {
             let len = extent.channels * copies;
             self.apply_row::<RELU>(rows.map(|rows| rows.part(row, 0, len)));
+        }
+    }
+
+    /// y = (x-c)·a + b + residual, then ReLU if there is one. Any of x, y and the residual may be the
+    /// same.
+    pub fn apply_residual(
+        &self,
+        rows: [Rows<'_, Cell<E>>; 3],
+        extent: Extent,
+        channels: Channels<'_>,
+        blocking: Blocking,
+        relu: bool,
+    ) {
+        if self.any_exact {
+            for channel in 0..extent.channels {
+                let map = Map::<E>::new(channels.get(channel));
+                for row in 0..extent.rows {
+                    add_residual_each(&map, rows.map(|rows| rows.part(row, channel, 1)), relu);
+                }
+            }
+            return;
+        }
+        let rows = rows.map(|rows| rows.from(0, blocking.copies));
+        for (row, copies) in blocking.wide_rows(extent.rows) {
+            let len = extent.channels * copies;
+            let coefficients = &self.groups[..len.div_ceil(LANES)];
+            add_residual(coefficients, rows.map(|rows| rows.part(row, 0, len)), relu);
         }
     }
 

@@ -1,6 +1,8 @@
 //! Channels-first: one channel at a time, in the blocks of its moments.
 
-use super::{ParameterGradients, Slope, SlopeMap, Sums, Total, TotalsTable, careful};
+use super::{
+    ParameterGradients, Slope, SlopeMap, Sums, Total, TotalsTable, apply_weighted_each, careful,
+};
 use crate::affine::{Affine, Channel, Channels, Map};
 use crate::lanes::{Element, LANES, Lanes, Real, across, magnitude};
 use crate::moments::channels_first::gather;
@@ -143,6 +145,28 @@ pub fn apply<E: Element, const RELU: bool, const FROZEN: bool>(
                         dx.set(map.apply(RELU, FROZEN, x.get(), dy.get()));
                     }
                 }
+            }
+        }
+    }
+}
+
+/// dx = A·dy' + w·(B·(x-c) + C), 0 where w = 0. `dx` may be `x` or `dy`.
+pub fn apply_weighted<E: Element>(
+    rows: [Rows<'_, Cell<E>>; 3],
+    weights: Rows<'_, Cell<f64>>,
+    extent: Extent,
+    channels: Channels<'_>,
+    totals: TotalsTable<'_>,
+) {
+    for channel in 0..extent.channels {
+        let map = SlopeMap::new(channels.get(channel), totals.get(channels, channel), false);
+        for row in 0..extent.rows {
+            let (start, len) = (channel * extent.inner, extent.inner);
+            let run = rows.map(|rows| rows.part(row, start, len));
+            let weights = weights.part(row, start, len);
+            match &map {
+                SlopeMap::Folded(slope) => super::apply_weighted(&[slope.splat()], run, weights),
+                SlopeMap::Exact(_) => apply_weighted_each(&map, run, weights),
             }
         }
     }

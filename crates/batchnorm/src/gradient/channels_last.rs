@@ -1,6 +1,9 @@
 //! Channels-last: channels lie in lanes, whole rows stream by, four at a time.
 
-use super::{ParameterGradients, Slope, SlopeMap, Sums, Total, TotalsTable, careful, fold, widen};
+use super::{
+    ParameterGradients, Slope, SlopeMap, Sums, Total, TotalsTable, apply_weighted,
+    apply_weighted_each, careful, fold, widen,
+};
 use crate::affine::{self, Affine, Channels, Map};
 use crate::lanes::{Element, LANES, Lanes, Real, lanes_of, magnitude, not_finite};
 use crate::piece::{Extent, Rows};
@@ -259,6 +262,36 @@ impl<E: Element> Table<E> {
         for (row, copies) in blocking.wide_rows(extent.rows) {
             let len = extent.channels * copies;
             self.apply_row::<RELU, FROZEN>(rows.map(|rows| rows.part(row, 0, len)));
+        }
+    }
+
+    /// dx = A·dy' + w·(B·(x-c) + C), 0 where w = 0. `dx` may be `x` or `dy`.
+    pub fn apply_weighted(
+        &self,
+        rows: [Rows<'_, Cell<E>>; 3],
+        weights: Rows<'_, Cell<f64>>,
+        extent: Extent,
+        channels: Channels<'_>,
+        totals: TotalsTable<'_>,
+        blocking: Blocking,
+    ) {
+        if self.any_exact {
+            for channel in 0..extent.channels {
+                let map =
+                    SlopeMap::new(channels.get(channel), totals.get(channels, channel), false);
+                for row in 0..extent.rows {
+                    let run = rows.map(|rows| rows.part(row, channel, 1));
+                    apply_weighted_each(&map, run, weights.part(row, channel, 1));
+                }
+            }
+            return;
+        }
+        let rows = rows.map(|rows| rows.from(0, blocking.copies));
+        let weights = weights.from(0, blocking.copies);
+        for (row, copies) in blocking.wide_rows(extent.rows) {
+            let len = extent.channels * copies;
+            let run = rows.map(|rows| rows.part(row, 0, len));
+            apply_weighted(&self.groups[..len.div_ceil(LANES)], run, weights.part(row, 0, len));
         }
     }
 

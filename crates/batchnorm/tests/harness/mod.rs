@@ -291,12 +291,16 @@ pub fn forward_cells<E: Float>(
         for piece in tile {
             let (extent, rows) =
                 (piece.extent(), arrays.map(|array| piece.array(array, shape).outer(0)));
-            match (shape.inner > 1, relu) {
-                (true, false) => affine::channels_first::apply::<E, false>(rows, extent, channels),
-                (true, true) => affine::channels_first::apply::<E, true>(rows, extent, channels),
-                (false, false) => table.apply::<false>(rows, extent, channels, blocking),
-                (false, true) => table.apply::<true>(rows, extent, channels, blocking),
+            macro_rules! apply {
+                ($relu:literal) => {
+                    if shape.inner > 1 {
+                        affine::channels_first::apply::<E, $relu>(rows, extent, channels)
+                    } else {
+                        table.apply::<$relu>(rows, extent, channels, blocking)
+                    }
+                };
             }
+            if relu { apply!(true) } else { apply!(false) }
         }
     }
 }
