@@ -65,6 +65,13 @@ export interface BatchNormOptions {
   runningVariance?: Maybe<PerChannel>
   /** A batch with NaN or Infinity in a channel leaves its running statistics as they were (`"skip"`) or throws. */
   nonFinite?: "skip" | "throw" | undefined
+  /** The running variance follows m2/(m-1) of each batch (else m2/m, as y does); the convention's unless given. */
+  unbiased?: boolean | undefined
+  /**
+   * Training on one element per channel: `"allow"`: variance 0, y = β, and an unbiased running variance stays as it was;
+   * `"throw"`: an ArgumentError. The convention's unless given.
+   */
+  singleElement?: "allow" | "throw" | undefined
 }
 
 /** What a forward pass of the layer may be told. */
@@ -100,7 +107,18 @@ interface Kept extends Operands<FloatArray> {
 const usual: readonly Usual[] = ["dx", "dgamma", "dbeta"]
 const gradientNames: readonly (Usual | "dresidual")[] = [...usual, "dresidual"]
 const jsonVersion = 1
-const jsonOptions = ["convention", "axis", "epsilon", "activation", "momentum", "center", "scale", "nonFinite"] as const
+const jsonOptions = [
+  "convention",
+  "axis",
+  "epsilon",
+  "activation",
+  "momentum",
+  "center",
+  "scale",
+  "nonFinite",
+  "unbiased",
+  "singleElement",
+] as const
 const jsonVectors = ["gamma", "beta", "runningMean", "runningVariance"] as const
 const optionNames: readonly string[] = [...jsonOptions, ...jsonVectors]
 const jsonNames = ["version", "channels", "options", "frozen", "batches", "skipped", ...jsonVectors] as const
@@ -123,6 +141,10 @@ export class BatchNorm {
   readonly center: boolean
   readonly scale: boolean
   readonly nonFinite: "skip" | "throw"
+  /** The running variance follows m2/(m-1), else m2/m. */
+  readonly unbiased: boolean
+  /** What training on one element per channel is. */
+  readonly singleElement: "allow" | "throw"
   /** true: forward uses the running statistics even in training. */
   frozen = false
   readonly gamma: Vector
@@ -155,6 +177,8 @@ export class BatchNorm {
     this.center = checkFlag(given.center, true, "center")
     this.scale = checkFlag(given.scale, true, "scale")
     this.nonFinite = checkOneOf(given.nonFinite, ["skip", "throw"], "skip", "nonFinite")
+    this.unbiased = checkFlag(given.unbiased, meaning.unbiased, "unbiased")
+    this.singleElement = checkOneOf(given.singleElement, ["allow", "throw"], meaning.singleElement, "singleElement")
     const vector = (name: (typeof jsonVectors)[number], absent: number): Vector => {
       const values = checkPerChannel(given[name], channels, name)
       return values ? Float64Array.from(values) : new Float64Array(channels).fill(absent)
@@ -205,12 +229,12 @@ export class BatchNorm {
       return y
     }
     if (!training) return keep(forward<T, Y>(x, { ...base, ...this.#statistics() }))
-    const meaning = conventions[this.convention]
-    checkSomeElements(count, meaning.refusesSingle ? 2 : 1, "x")
-    if (meaning.refusesSingle) checkWeights(weights, array.shape, checkLayerAxes(axis, array.shape), 1)
+    const refusesSingle = this.singleElement === "throw"
+    checkSomeElements(count, refusesSingle ? 2 : 1, "x")
+    if (refusesSingle) checkWeights(weights, array.shape, checkLayerAxes(axis, array.shape), 1)
     if (this.nonFinite === "throw") this.#refuseNonFinite(x, axis, weights)
     const result = forward<T, Y>(x, base)
-    if (update) this.#follow(result.saved, meaning.unbiased)
+    if (update) this.#follow(result.saved)
     return keep(result)
   }
 
@@ -334,7 +358,7 @@ export class BatchNorm {
   }
 
   /** running = decay·running + (1-decay)·batch, in the channels whose batch is finite. */
-  #follow({ mean, variance, count }: Saved, unbiased: boolean): void {
+  #follow({ mean, variance, count }: Saved): void {
     this.#batches++
     for (let channel = 0; channel < this.channels; channel++) {
       const batchMean = mean[channel] as number
@@ -347,8 +371,8 @@ export class BatchNorm {
       this.runningMean[channel] = blend(this.runningMean[channel] as number, batchMean, decay)
       const m = count[channel] as number
       // One element has no unbiased variance: the running one stays.
-      if (unbiased && m <= 1) continue
-      const batchVariance = unbiased ? biased * (m / (m - 1)) : biased
+      if (this.unbiased && m <= 1) continue
+      const batchVariance = this.unbiased ? biased * (m / (m - 1)) : biased
       this.runningVariance[channel] = blend(this.runningVariance[channel] as number, batchVariance, decay)
     }
   }

@@ -13,8 +13,8 @@ interface Meaning {
   readonly unbiased: boolean
   /** `momentum: null` means a cumulative average. */
   readonly cumulative: boolean
-  /** Training on one element per channel is an error. */
-  readonly refusesSingle: boolean
+  /** What training on one element per channel is. */
+  readonly singleElement: "allow" | "throw"
   /** x of rank 1 is one channel. */
   readonly rankOne: boolean
 }
@@ -28,7 +28,7 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     weighsOld: true,
     unbiased: false,
     cumulative: false,
-    refusesSingle: false,
+    singleElement: "allow",
     rankOne: false,
   },
   torch: {
@@ -38,7 +38,7 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     weighsOld: false,
     unbiased: true,
     cumulative: true,
-    refusesSingle: true,
+    singleElement: "throw",
     rankOne: false,
   },
   onnx: {
@@ -48,7 +48,7 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     weighsOld: true,
     unbiased: false,
     cumulative: false,
-    refusesSingle: false,
+    singleElement: "allow",
     rankOne: true,
   },
   "tf-fused": {
@@ -58,7 +58,7 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     weighsOld: false,
     unbiased: true,
     cumulative: false,
-    refusesSingle: false,
+    singleElement: "allow",
     rankOne: false,
   },
 }

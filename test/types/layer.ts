@@ -29,6 +29,8 @@ const norm = new BatchNorm(3, {
   runningMean: new Float32Array(3),
   runningVariance: { data: new Float64Array(3), shape: [3] },
   nonFinite: "throw",
+  unbiased: false,
+  singleElement: "allow",
 })
 exactly<"keras" | "torch" | "onnx" | "tf-fused">()(null! as Convention)
 export const options: BatchNormOptions = {}
@@ -42,6 +44,12 @@ exactly<Convention>()(norm.convention)
 exactly<readonly number[]>()(norm.axis)
 exactly<number>()(norm.epsilon)
 exactly<number | null>()(norm.decay)
+exactly<boolean>()(norm.unbiased)
+exactly<"allow" | "throw">()(norm.singleElement)
+// @ts-expect-error: a policy is chosen once, when the layer is made
+norm.unbiased = true
+// @ts-expect-error: no such policy
+new BatchNorm(3, { singleElement: "skip" })
 for (const vector of [norm.gamma, norm.beta, norm.dgamma, norm.dbeta, norm.runningMean, norm.runningVariance]) {
   exactly<Vector>()(vector)
   vector[0] = 1
@@ -75,5 +83,7 @@ norm.resetRunningStatistics()
 exactly<BatchNorm>()(BatchNorm.fromJSON(norm.toJSON()))
 exactly<BatchNorm>()(BatchNorm.fromJSON(JSON.parse(JSON.stringify(norm)) as object))
 
+exactly<State>()(norm.state())
+exactly<State>()(norm.state("keras"))
 // A layer's own arrays are options of the functions.
 infer(f32, { mean: norm.runningMean, variance: norm.runningVariance, gamma: norm.gamma, beta: norm.beta })

@@ -22,8 +22,11 @@ function expectSame(copy: BatchNorm, layer: BatchNorm): void {
     "decay",
     "center",
     "scale",
+    "nonFinite",
+    "unbiased",
+    "singleElement",
   ] as const
-  for (const name of [...names, "nonFinite", "frozen", "batches", "skipped"] as const) {
+  for (const name of [...names, "frozen", "batches", "skipped"] as const) {
     expect(copy[name], name).toEqual(layer[name])
   }
   for (const name of vectors) expect([...copy[name]], name).toEqual([...layer[name]])
@@ -37,6 +40,8 @@ const variants: readonly BatchNormOptions[] = [
   { convention: "onnx", nonFinite: "throw" },
   { convention: "tf-fused", axis: [1], activation: "relu", epsilon: 2 ** -30 },
   { axis: -2, center: false, scale: false, momentum: 1 / 3 },
+  { axis: 1, unbiased: true, singleElement: "throw" },
+  { convention: "torch", unbiased: false, singleElement: "allow" },
 ]
 
 test.each(variants)("a layer with %j comes back as it was, and goes on as it would", (options) => {
@@ -132,13 +137,21 @@ describe("JSON that toJSON did not write is refused, by what is wrong with it", 
     refused(rest, argumentError(`json.${name}`, wrote, "nothing"))
   })
 
-  test.each(["convention", "axis", "epsilon", "activation", "momentum", "center", "scale", "nonFinite"])(
-    "no %s among the options",
-    (name) => {
-      const { [name]: _, ...rest } = good().options as Record<string, unknown>
-      refused(bad("options", rest), argumentError(`json.options.${name}`, wrote, "nothing"))
-    },
-  )
+  test.each([
+    "convention",
+    "axis",
+    "epsilon",
+    "activation",
+    "momentum",
+    "center",
+    "scale",
+    "nonFinite",
+    "unbiased",
+    "singleElement",
+  ])("no %s among the options", (name) => {
+    const { [name]: _, ...rest } = good().options as Record<string, unknown>
+    refused(bad("options", rest), argumentError(`json.options.${name}`, wrote, "nothing"))
+  })
 
   test.each(vectors)("a %s that is none", (name) => {
     refused(bad(name, null), argumentError(`json.${name}`, "an Array of numbers", "null"))
@@ -196,5 +209,7 @@ describe("JSON that toJSON did not write is refused, by what is wrong with it", 
     const conventions = '"keras" or "torch" or "onnx" or "tf-fused"'
     refused(badOption("convention", "pytorch"), argumentError("convention", conventions, '"pytorch"'))
     refused(badOption("momentum", 2), argumentError("momentum", "a number from 0 to 1", "2"))
+    refused(badOption("unbiased", null), argumentError("unbiased", "true or false", "null"))
+    refused(badOption("singleElement", "skip"), argumentError("singleElement", '"allow" or "throw"', '"skip"'))
   })
 })

@@ -1,4 +1,4 @@
-import { BatchNorm, type BatchNormOptions, type Convention, forward, infer, type NdArray } from "batchnorm"
+import { BatchNorm, type BatchNormOptions, type Convention, forward, infer, type NdArray, ShapeError } from "batchnorm"
 import { describe, expect, test } from "vitest"
 import { everywhere, label, numbers, place, settings } from "./support/arrays.ts"
 import { plain } from "./support/dyadic.ts"
@@ -14,13 +14,23 @@ interface Meaning {
   /** The weight of the old value. */
   readonly decay: number
   readonly unbiased: boolean
+  /** Training on one element per channel. */
+  readonly singleElement: "allow" | "throw"
 }
 
 const conventions: readonly Meaning[] = [
-  { convention: "keras", axis: -1, epsilon: 1e-3, momentum: 0.99, decay: 0.99, unbiased: false },
-  { convention: "torch", axis: 1, epsilon: 1e-5, momentum: 0.1, decay: 0.9, unbiased: true },
-  { convention: "onnx", axis: 1, epsilon: 1e-5, momentum: 0.9, decay: 0.9, unbiased: false },
-  { convention: "tf-fused", axis: -1, epsilon: 1e-3, momentum: 1, decay: 0, unbiased: true },
+  {
+    convention: "keras",
+    axis: -1,
+    epsilon: 1e-3,
+    momentum: 0.99,
+    decay: 0.99,
+    unbiased: false,
+    singleElement: "allow",
+  },
+  { convention: "torch", axis: 1, epsilon: 1e-5, momentum: 0.1, decay: 0.9, unbiased: true, singleElement: "throw" },
+  { convention: "onnx", axis: 1, epsilon: 1e-5, momentum: 0.9, decay: 0.9, unbiased: false, singleElement: "allow" },
+  { convention: "tf-fused", axis: -1, epsilon: 1e-3, momentum: 1, decay: 0, unbiased: true, singleElement: "allow" },
 ]
 
 /** Two channels of four elements along axis 1: means 3 and 10, biased variances 5 and 20. */
@@ -30,12 +40,12 @@ const next = { data: Float64Array.of(0, 0, 2, -4, 0, 0, 2, -4), shape: [4, 2] }
 
 describe.each(conventions)(
   "in the convention $convention",
-  ({ convention, axis, epsilon, momentum, decay, unbiased }) => {
+  ({ convention, axis, epsilon, momentum, decay, unbiased, singleElement }) => {
     const make = (options: BatchNormOptions = {}) => new BatchNorm(2, { convention, ...options })
 
     test("the defaults are the framework's", () => {
       const layer = make()
-      expect(layer).toMatchObject({ convention, axis: [axis], epsilon, momentum, channels: 2 })
+      expect(layer).toMatchObject({ convention, axis: [axis], epsilon, momentum, unbiased, singleElement, channels: 2 })
       expect(layer.decay).toBeCloseTo(decay, 15)
       expect([layer.center, layer.scale, layer.nonFinite, layer.frozen, layer.activation]).toEqual([
         true,
@@ -97,6 +107,49 @@ describe.each(conventions)(
         other.forward(batch)
         expect([...other.runningMean]).toEqual((extreme === 0) === weighsOld ? [3, 10] : [0, 0])
       }
+    })
+
+    test("a running variance that is to be unbiased, or not, is, and y is normalized by the biased one", () => {
+      for (const chosen of [true, false]) {
+        const layer = make({ unbiased: chosen, epsilon: 0 })
+        const due = forward(batch, { epsilon: 0, axis: 1 })
+        expect(bits(layer.forward(batch))).toEqual(bits(due.y))
+        const correction = chosen ? 4 / 3 : 1
+        expect(layer.unbiased).toBe(chosen)
+        expect(layer.runningVariance[0]).toBeCloseTo(decay + (1 - decay) * 5 * correction, 14)
+        expect(layer.runningVariance[1]).toBeCloseTo(decay + (1 - decay) * 20 * correction, 14)
+      }
+    })
+
+    test("x of rank 1 is one channel in onnx alone", () => {
+      const x = { data: Float64Array.of(1, 3), shape: [2] }
+      const layer = new BatchNorm(1, { convention })
+      if (convention === "onnx") expect(layer.forward(x).data[0]).toBeCloseTo(-1, 4)
+      else expect(() => layer.forward(x)).toThrow(ShapeError)
+    })
+
+    test("one element per channel trains where that is allowed", () => {
+      for (const [chosen, kind] of [
+        [true, "unbiased"],
+        [false, "biased"],
+      ] as const) {
+        const layer = make({ singleElement: "allow", unbiased: chosen, beta: [5, 6], runningVariance: [4, 8] })
+        const x = { data: Float64Array.of(7, 8), shape: [1, 2] }
+        expect([...layer.forward(x).data]).toEqual([5, 6])
+        expect([...layer.backward(x).dx.data]).toEqual([0, 0])
+        expect(layer.runningMean[1]).toBeCloseTo((1 - decay) * 8, 14)
+        expect(layer.runningVariance[0], kind).toBeCloseTo(chosen ? 4 : 4 * decay, 14)
+        expect([layer.batches, layer.skipped]).toEqual([1, 0])
+      }
+    })
+
+    test("one element per channel does not train where that is refused", () => {
+      const layer = make({ singleElement: "throw" })
+      const x = { data: Float64Array.of(7, 8), shape: [1, 2] }
+      expect(() => layer.forward(x)).toThrow("x: expected 2 or more elements per channel to train on, got 1")
+      expect([layer.batches, ...layer.runningMean, ...layer.runningVariance]).toEqual([0, 0, 0, 1, 1])
+      layer.forward(x, { training: false })
+      layer.infer(x)
     })
 
     test("one element per channel trains, but in torch", () => {

@@ -278,6 +278,7 @@ describe("numbers and names", () => {
       ["keepDims", ({ x }) => moments(x, [0], { keepDims: flag }), due("keepDims")],
       ["center", () => new BatchNorm(3, { center: flag }), due("center")],
       ["scale", () => new BatchNorm(3, { scale: flag }), due("scale")],
+      ["unbiased", () => new BatchNorm(3, { unbiased: flag }), due("unbiased")],
       ["training", ({ x, out, layer }) => layer.forward(x, { training: flag, out }), due("training")],
       ["updateRunning", ({ x, out, layer }) => layer.forward(x, { updateRunning: flag, out }), due("updateRunning")],
       ["inPlace", ({ x, dy, saved }) => backward(dy, x, { ...saved, inPlace: flag }), due("saved.inPlace")],
@@ -290,6 +291,19 @@ describe("numbers and names", () => {
       () => new BatchNorm(3, { nonFinite: "ignore" as never }),
       argumentError("nonFinite", '"skip" or "throw"', '"ignore"'),
     )
+  })
+
+  test.each([
+    ["skip", '"skip"'],
+    [true, "true"],
+    [null, "null"],
+  ])("a policy of %j for one element per channel is refused", (value, actual) => {
+    for (const convention of ["keras", "torch", "onnx", "tf-fused"] as const) {
+      expectRefused(
+        () => new BatchNorm(3, { convention, singleElement: value as never }),
+        argumentError("singleElement", '"allow" or "throw"', actual),
+      )
+    }
   })
 
   test("gradients of other names are refused", () => {
@@ -396,8 +410,12 @@ describe("batches", () => {
     expectRefused(() => moments({ data: new Float64Array(0), shape: [0] }), due)
   })
 
-  test("torch refuses to train on one element per channel", () => {
-    const layer = new BatchNorm(3, { convention: "torch" })
+  test.each([
+    { convention: "torch" },
+    { singleElement: "throw" },
+    { convention: "tf-fused", singleElement: "throw" },
+  ] as const)("a layer with %j refuses to train on one element per channel", (options) => {
+    const layer = new BatchNorm(3, { ...options, axis: 1 })
     const { runningMean, runningVariance } = layer
     const due = (actual: string) => argumentError("x", "2 or more elements per channel to train on", actual)
     const watched = { runningMean, runningVariance }
