@@ -21,13 +21,16 @@ import {
   checkSomeElements,
   notFinite,
 } from "./options/settings.ts"
+import { checkState } from "./options/state.ts"
 import { checkWeights } from "./options/weights.ts"
+import { stateOf } from "./state.ts"
 import { moments } from "./tf-nn.ts"
 import type {
   ChannelOptions,
   FloatArray,
   Gradients,
   Like,
+  LoadableState,
   Maybe,
   NdArray,
   Operands,
@@ -35,6 +38,7 @@ import type {
   Owned,
   PerChannel,
   Saved,
+  State,
   Statistics,
   Usual,
   Vector,
@@ -167,7 +171,7 @@ export class BatchNorm {
   constructor(channels: number, options?: BatchNormOptions) {
     const given = checkOptions(options, "options", optionNames) ?? {}
     this.channels = checkChannels(channels)
-    this.convention = checkConvention(given.convention)
+    this.convention = checkConvention(given.convention, "keras")
     const meaning = conventions[this.convention]
     this.axis = Object.freeze(layerAxes(given.axis ?? meaning.axis))
     this.epsilon = checkEpsilon(given.epsilon, meaning.epsilon)
@@ -290,6 +294,47 @@ export class BatchNorm {
     this.#skips.fill(0)
   }
 
+  /**
+   * Copies of the parameters and running statistics, by the names of a framework and in the order of its files: Keras's
+   * `gamma`, `beta`, `moving_mean`, `moving_variance`; PyTorch's `weight`, `bias`, `running_mean`, `running_var`,
+   * `num_batches_tracked`; ONNX's `scale`, `B`, `input_mean`, `input_var`; `scale`, `offset`, `mean`, `variance` of
+   * TensorFlow's fused op. Of a layer with `scale` or `center` off, Keras's state lacks that γ or β, PyTorch's lacks both
+   * or neither, and the rest have 1 and 0.
+   *
+   * Not part of it: ε, momentum and the other options, which go to the constructor on either side, and which channels
+   * skipped batches (`toJSON` keeps both).
+   * The running variance is carried over as it is: biased and unbiased ones differ by m/(m-1) of batches whose size the
+   * state does not hold, and each framework infers by the one that it has.
+   *
+   * @param convention whose names; the layer's own unless given
+   * @returns Float64Arrays of one number per channel, and PyTorch's count a number
+   * @throws ArgumentError
+   */
+  state(convention?: Convention): State {
+    return stateOf(this, checkConvention(convention, this.convention))
+  }
+
+  /**
+   * Takes parameters and running statistics over from a framework, by its names, as {@link BatchNorm.state} has them.
+   * Writes into the layer's arrays once all of it is judged. `batches` becomes PyTorch's `num_batches_tracked`; other
+   * states do not say, and leave it as it is. `skipped` is 0 afterwards. Gradients and options stay.
+   *
+   * Same weights and same ε give the same inference. A γ or β that this layer does not use is accepted where it is all
+   * ones or zeros. A layer whose momentum is null takes PyTorch's state alone: its average goes on from a count.
+   *
+   * @param state arrays of numbers of any kind or `{ data, shape }`; the count a number or a bigint, or an array of one
+   * @param convention whose names they are; the layer's own unless given
+   * @throws ArgumentError for an entry that is missing, unknown or cannot be used, a negative variance; ShapeError for
+   *   another number of channels
+   */
+  load(state: LoadableState, convention?: Convention): this {
+    const loaded = checkState(state, this, checkConvention(convention, this.convention))
+    for (const name of jsonVectors) if (loaded[name]) this[name].set(loaded[name])
+    this.#batches = loaded.batches ?? this.#batches
+    this.#skips.fill(0)
+    return this
+  }
+
   /** Options, parameters and running statistics, for `JSON.stringify` and back. */
   toJSON(): object {
     const vectors = jsonVectors.map((name) => [name, Array.from(this[name], jsonNumber)])
@@ -370,9 +415,9 @@ export class BatchNorm {
       const decay = this.decay ?? 1 - 1 / (this.#batches - (this.#skips[channel] as number))
       this.runningMean[channel] = blend(this.runningMean[channel] as number, batchMean, decay)
       const m = count[channel] as number
-      // One element has no unbiased variance: the running one stays.
-      if (this.unbiased && m <= 1) continue
-      const batchVariance = this.unbiased ? biased * (m / (m - 1)) : biased
+      // One element has no unbiased variance: the running one stays. Weights may sum up to little more.
+      const batchVariance = this.unbiased ? (m > 1 ? biased * (m / (m - 1)) : Number.NaN) : biased
+      if (!Number.isFinite(batchVariance)) continue
       this.runningVariance[channel] = blend(this.runningVariance[channel] as number, batchVariance, decay)
     }
   }

@@ -1,6 +1,16 @@
 /** The frameworks whose defaults and meanings the layer knows. */
 export type Convention = "keras" | "torch" | "onnx" | "tf-fused"
 
+/** What a framework calls the state of a layer, in the order of its files. */
+export interface StateNames {
+  readonly gamma: string
+  readonly beta: string
+  readonly runningMean: string
+  readonly runningVariance: string
+  /** How many batches the running statistics have followed; null: its state does not say. */
+  readonly batches: string | null
+}
+
 interface Meaning {
   /** The channel axis. */
   readonly axis: number
@@ -17,6 +27,9 @@ interface Meaning {
   readonly singleElement: "allow" | "throw"
   /** x of rank 1 is one channel. */
   readonly rankOne: boolean
+  readonly names: StateNames
+  /** γ and β in the state of a layer that does not use them: left out each, left out both or neither, written as 1 and 0. */
+  readonly unused: "left out" | "left out together" | "written"
 }
 
 /** Keras 3, torch.nn.BatchNorm*, ONNX BatchNormalization-15, tf.raw_ops.FusedBatchNormV3. */
@@ -30,6 +43,14 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     cumulative: false,
     singleElement: "allow",
     rankOne: false,
+    names: {
+      gamma: "gamma",
+      beta: "beta",
+      runningMean: "moving_mean",
+      runningVariance: "moving_variance",
+      batches: null,
+    },
+    unused: "left out",
   },
   torch: {
     axis: 1,
@@ -40,6 +61,14 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     cumulative: true,
     singleElement: "throw",
     rankOne: false,
+    names: {
+      gamma: "weight",
+      beta: "bias",
+      runningMean: "running_mean",
+      runningVariance: "running_var",
+      batches: "num_batches_tracked",
+    },
+    unused: "left out together",
   },
   onnx: {
     axis: 1,
@@ -50,6 +79,14 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     cumulative: false,
     singleElement: "allow",
     rankOne: true,
+    names: {
+      gamma: "scale",
+      beta: "B",
+      runningMean: "input_mean",
+      runningVariance: "input_var",
+      batches: null,
+    },
+    unused: "written",
   },
   "tf-fused": {
     axis: -1,
@@ -60,5 +97,31 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     cumulative: false,
     singleElement: "allow",
     rankOne: false,
+    names: {
+      gamma: "scale",
+      beta: "offset",
+      runningMean: "mean",
+      runningVariance: "variance",
+      batches: null,
+    },
+    unused: "written",
   },
+}
+
+/** Which of its parameters a layer uses: γ with `scale`, β with `center`. */
+export interface Uses {
+  readonly scale: boolean
+  readonly center: boolean
+}
+
+/** Whether a framework's state of such a layer has γ and β. */
+export function parametersOf(convention: Convention, { scale, center }: Uses): { gamma: boolean; beta: boolean } {
+  switch (conventions[convention].unused) {
+    case "left out":
+      return { gamma: scale, beta: center }
+    case "left out together":
+      return { gamma: scale || center, beta: scale || center }
+    case "written":
+      return { gamma: true, beta: true }
+  }
 }

@@ -112,3 +112,17 @@ export interface OutOption<Y> {
   /** An array like x, or x itself. */
   out?: Y | undefined
 }
+
+/** The state of a layer, by the names of a framework. */
+export type State = Record<string, FloatArray | number>
+
+/** What a layer loads by those names: numbers of any kind, bare or as `{ data, shape }`, and a count. */
+export type LoadableState = Readonly<
+  Record<
+    string,
+    Maybe<Count | ArrayLike<Count> | { readonly data: ArrayLike<Count>; readonly shape: readonly number[] }>
+  >
+>
+
+/** int64 comes as bigint. */
+type Count = number | bigint

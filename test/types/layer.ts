@@ -4,8 +4,10 @@ import {
   type BatchNormOptions,
   type Convention,
   infer,
+  type LoadableState,
   type NdArray,
   type ResidentArray,
+  type State,
 } from "batchnorm"
 import { exactly } from "./exactly.ts"
 
@@ -85,5 +87,27 @@ exactly<BatchNorm>()(BatchNorm.fromJSON(JSON.parse(JSON.stringify(norm)) as obje
 
 exactly<State>()(norm.state())
 exactly<State>()(norm.state("keras"))
+const { weight } = norm.state()
+exactly<Float32Array | Float64Array | number | undefined>()(weight)
+exactly<BatchNorm>()(norm.load(norm.state("keras"), "keras"))
+exactly<BatchNorm>()(plain.load(norm.state(undefined), undefined))
+norm.load({
+  weight: [1, 1, 1],
+  bias: new Uint8Array(3),
+  running_mean: { data: new Float32Array(3), shape: [1, 3] },
+  running_var: { data: [1, 1, 1], shape: [3] },
+  num_batches_tracked: 3n,
+})
+norm.load({ num_batches_tracked: new BigInt64Array(1), weight: null, bias: undefined, running_mean: f32 })
+export const loadable: LoadableState = norm.state()
+// @ts-expect-error: no such convention
+norm.state("caffe")
+// @ts-expect-error: no such convention
+norm.load({}, "caffe")
+// @ts-expect-error: a state is not a text
+norm.load(JSON.stringify(norm.state()))
+// @ts-expect-error: nor are its numbers
+norm.load({ weight: "1, 1, 1" })
+
 // A layer's own arrays are options of the functions.
 infer(f32, { mean: norm.runningMean, variance: norm.runningVariance, gamma: norm.gamma, beta: norm.beta })

@@ -28,7 +28,8 @@ export function checkPerChannel(
   return list
 }
 
-function listOf(
+/** Numbers, bare or as `{ data, shape }`; what each is, is not judged. */
+export function listOf(
   values: PerChannel,
   name: string,
   expected = "an array of numbers, one per channel",

@@ -20,8 +20,8 @@ export function checkActivation(activation: Maybe<"relu">, name = "activation"):
 }
 
 /** A name of a convention. */
-export function checkConvention(convention: Convention | undefined): Convention {
-  if (convention === undefined) return "keras"
+export function checkConvention(convention: Convention | undefined, absent: Convention): Convention {
+  if (convention === undefined) return absent
   if (typeof convention !== "string" || !Object.hasOwn(conventions, convention)) {
     const names = Object.keys(conventions).map((name) => `"${name}"`)
     throw new ArgumentError("convention", names.join(" or "), describe(convention))

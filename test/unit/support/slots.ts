@@ -123,6 +123,11 @@ export const perChannel: readonly Slot<Parameter>[] = [
     argument,
     run: (values: Parameter) => new BatchNorm(3, { [argument]: values }),
   })),
+  ...(["gamma", "beta", "moving_mean", "moving_variance"] as const).map((name) => ({
+    call: "BatchNorm.load",
+    argument: `state.${name}`,
+    run: (values: Parameter, { layer }: Bench) => layer.load({ ...layer.state(), [name]: values }),
+  })),
 ]
 
 /** Every argument that broadcasts. */

@@ -1,0 +1,141 @@
+import { type Convention, conventions, parametersOf, type StateNames, type Uses } from "../conventions.ts"
+import { ArgumentError, ShapeError } from "../errors.ts"
+import type { LoadableState, PerChannel, Vector } from "../types.ts"
+import { describe } from "./describe.ts"
+import { checkCount } from "./json.ts"
+import { checkPerChannel, checkVariances, listOf } from "./numbers.ts"
+import { missing } from "./settings.ts"
+
+/** The layer that a state is for. */
+interface Layer extends Uses {
+  readonly channels: number
+  readonly momentum: number | null
+}
+
+/** A state that was judged, copied; what the layer does not use or the state does not say is left out. */
+interface Loaded {
+  readonly gamma: Vector | undefined
+  readonly beta: Vector | undefined
+  readonly runningMean: Vector
+  readonly runningVariance: Vector
+  readonly batches: number | undefined
+}
+
+/** A state by the names of a framework, that this layer can use. */
+export function checkState(state: LoadableState, layer: Layer, convention: Convention): Loaded {
+  const { names } = conventions[convention]
+  if (layer.momentum === null && names.batches === null) {
+    throw new ArgumentError(
+      "convention",
+      'one whose state says how many batches it has seen ("torch"), for a momentum of null to go on averaging',
+      `"${convention}"`,
+    )
+  }
+  const entries = checkEntries(state, convention)
+  const vector = (name: string, unless = ""): Vector => {
+    const values = checkPerChannel(entries.get(name) as PerChannel | undefined, layer.channels, `state.${name}`)
+    if (!values) throw missing(`state.${name}`, `one number per channel${unless}: ${contents(convention)}`)
+    const copy = new Float64Array(layer.channels)
+    copy.set(values)
+    return copy
+  }
+  const due = parametersOf(convention, usedOrGiven(layer, entries, convention))
+  const gamma = due.gamma ? vector(names.gamma, unlessOff("scale", convention)) : undefined
+  const beta = due.beta ? vector(names.beta, unlessOff("center", convention)) : undefined
+  if (gamma && !layer.scale) checkUnused(gamma, 1, `state.${names.gamma}`, "scale")
+  if (beta && !layer.center) checkUnused(beta, 0, `state.${names.beta}`, "center")
+  const runningMean = vector(names.runningMean)
+  const runningVariance = vector(names.runningVariance)
+  checkVariances(runningVariance, `state.${names.runningVariance}`)
+  return {
+    gamma: layer.scale ? gamma : undefined,
+    beta: layer.center ? beta : undefined,
+    runningMean,
+    runningVariance,
+    batches: names.batches === null ? undefined : checkBatches(entries.get(names.batches), `state.${names.batches}`),
+  }
+}
+
+/** A parameter that the layer does not use counts where it is there all the same. */
+function usedOrGiven(layer: Uses, entries: ReadonlyMap<string, unknown>, convention: Convention): Uses {
+  const { gamma, beta } = conventions[convention].names
+  return { scale: layer.scale || entries.has(gamma), center: layer.center || entries.has(beta) }
+}
+
+/** Of which layers a framework's state lacks a parameter. */
+function unlessOff(option: keyof Uses, convention: Convention): string {
+  const { unused } = conventions[convention]
+  if (unused === "written") return ""
+  return ` (none where the layer has ${unused === "left out" ? option : "scale and center"} off)`
+}
+
+function checkUnused(values: Vector, neutral: number, name: string, option: keyof Uses): void {
+  const channel = values.findIndex((value) => value !== neutral)
+  if (channel < 0) return
+  const expected = `${neutral}: the layer has ${option} off, so it would not use another`
+  throw new ArgumentError(`${name}[${channel}]`, expected, `${values[channel]}`)
+}
+
+/** The entries of a state, none of them of another name than the framework's. */
+function checkEntries(state: LoadableState, convention: Convention): ReadonlyMap<string, unknown> {
+  if (typeof state !== "object" || state === null || Symbol.iterator in state) {
+    const hint = state instanceof Map ? ": pass Object.fromEntries(map)" : ""
+    throw new ArgumentError("state", `an object: ${contents(convention)}`, `${describe(state)}${hint}`)
+  }
+  const entries = new Map(Object.entries(state).filter(([, value]) => value !== undefined && value !== null))
+  const known = listed(conventions[convention].names)
+  for (const [name, value] of entries) {
+    if (!known.includes(name)) {
+      const hints = hintsFor([...entries.keys()], convention).map((hint) => `: ${hint}`)
+      const expected = `no such entry: ${contents(convention)}`
+      throw new ArgumentError(`state.${name}`, expected, `${describe(value)}${hints.join("")}`)
+    }
+  }
+  return entries
+}
+
+/** What may be meant by names of which some are unknown. */
+function hintsFor(keys: readonly string[], convention: Convention): string[] {
+  const prefix = sharedPrefix(keys)
+  const bare = keys.map((key) => key.slice(prefix.length))
+  if (bare.some((key) => /[./]/.test(key))) return ["pass the entries of one layer, named without its prefix"]
+  const other = (Object.keys(conventions) as Convention[]).find((each) => {
+    const { names } = conventions[each]
+    return each !== convention && bare.includes(names.runningMean) && bare.every((key) => listed(names).includes(key))
+  })
+  return [
+    ...(prefix === "" ? [] : [`name them by the part after "${prefix}"`]),
+    ...(other === undefined ? [] : [`these are the names of "${other}": load(state, "${other}")`]),
+  ]
+}
+
+/** What all names begin with, up to the last "." or "/" of it: the place of the layer in its model. */
+function sharedPrefix(keys: readonly string[]): string {
+  const first = keys[0] as string
+  let length = 0
+  while (length < first.length && keys.every((key) => key[length] === first[length])) length++
+  return first.slice(0, length).replace(/[^./]*$/, "")
+}
+
+function checkBatches(value: unknown, name: string): number {
+  if (value === undefined) {
+    throw missing(name, "how many batches it has seen (files of PyTorch before 0.4.1 do not say: add a 0)")
+  }
+  if (typeof value !== "object") return checkCount(exactly(value), name)
+  const list: ArrayLike<unknown> = listOf(value as PerChannel, name, "a whole number from 0 on")
+  if (list.length !== 1) throw new ShapeError(name, "1 number", `${list.length}`)
+  return checkCount(exactly(list[0]), name)
+}
+
+/** A bigint as a number, where that loses no digit. */
+function exactly(value: unknown): unknown {
+  return typeof value === "bigint" && BigInt.asUintN(53, value) === value ? Number(value) : value
+}
+
+function listed({ gamma, beta, runningMean, runningVariance, batches }: StateNames): string[] {
+  return [gamma, beta, runningMean, runningVariance, ...(batches === null ? [] : [batches])]
+}
+
+function contents(convention: Convention): string {
+  return `"${convention}" has ${listed(conventions[convention].names).join(", ")}`
+}
