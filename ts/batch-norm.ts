@@ -1,9 +1,13 @@
 import { backward } from "./backward.ts"
+import { eachBatch } from "./batches.ts"
 import { type Convention, conventions } from "./conventions.ts"
 import { StateError } from "./errors.ts"
 import { type Forward, forward, infer } from "./forward.ts"
+import { jsonNumber } from "./json.ts"
+import { merge, noParts, partsOf } from "./merge.ts"
 import { type Checked, checkArray, checkOut, elements } from "./options/arrays.ts"
 import { axesOf, checkChannelCount, checkLayerAxes, hasAxis, layerAxes } from "./options/axes.ts"
+import { checkSomeBatches } from "./options/batches.ts"
 import { checkResidual } from "./options/channels.ts"
 import { checkAvailable } from "./options/gradients.ts"
 import { checkCount, checkJsonNumbers, checkRecord, checkVersion } from "./options/json.ts"
@@ -286,6 +290,52 @@ export class BatchNorm {
     return infer<T, Y>(x, { ...this.#options(axis), ...this.#statistics(), residual, out })
   }
 
+  /**
+   * Sets the running statistics to those of a whole data set: mean and variance of all its elements, merged exactly,
+   * instead of a moving average. `batches` and `skipped` are then those of the data set. A batch with NaN or Infinity in a
+   * channel does not count there, or throws, as `nonFinite` says; a channel without any element stays as it was.
+   *
+   * @param batches arrays like x, of any sizes, in any iterable; an async one makes it a promise
+   * @throws ArgumentError where there is no element; ShapeError where a batch has other channels. The running statistics
+   *   are then as they were.
+   */
+  recalibrate(batches: Iterable<NdArray>): void
+  recalibrate(batches: AsyncIterable<NdArray>): Promise<void>
+  recalibrate(batches: Iterable<NdArray> | AsyncIterable<NdArray>): void | Promise<void> {
+    const total = noParts(this.channels)
+    const skips = new Float64Array(this.channels)
+    let taken = 0
+    return eachBatch(
+      batches,
+      (batch, name) => {
+        const { axis, count } = this.#channelsOf(batch, name)
+        if (count === 0) return
+        const parts = partsOf(batch, name, this.channels, axis)
+        for (let channel = 0; channel < this.channels; channel++) {
+          if (Number.isFinite((parts.mean[channel] as number) + (parts.m2[channel] as number))) continue
+          if (this.nonFinite === "throw") throw notFinite(channel, name)
+          parts.count[channel] = 0
+          skips[channel]!++
+        }
+        merge(total, parts)
+        taken++
+      },
+      () => {
+        const { count, mean, m2 } = checkSomeBatches(total)
+        for (let channel = 0; channel < this.channels; channel++) {
+          const m = count[channel] as number
+          if (m === 0) continue
+          this.runningMean[channel] = mean[channel] as number
+          // One element has no unbiased variance: the running one stays.
+          if (m > 1 || !this.unbiased)
+            this.runningVariance[channel] = (m2[channel] as number) / (this.unbiased ? m - 1 : m)
+        }
+        this.#batches = taken
+        this.#skips.set(skips)
+      },
+    )
+  }
+
   /** Running mean 0 and variance 1, no batches. */
   resetRunningStatistics(): void {
     this.runningMean.fill(0)
@@ -383,14 +433,14 @@ export class BatchNorm {
   }
 
   /** x, its channel axes, and the elements of each channel. */
-  #channelsOf(x: NdArray): { array: Checked; axis: readonly number[]; count: number } {
-    const array = checkArray(x, "x")
+  #channelsOf(x: NdArray, name = "x"): { array: Checked; axis: readonly number[]; count: number } {
+    const array = checkArray(x, name)
     const { shape } = array
     const one = conventions[this.convention].rankOne && shape.length === 1 && this.channels === 1
     const axis = one ? [] : this.axis
-    const mask = checkLayerAxes(axis, shape)
+    const mask = checkLayerAxes(axis, shape, name)
     const kept = shape.filter((_, index) => hasAxis(mask, index))
-    checkChannelCount(elements(kept), this.channels, axesOf(mask, shape.length))
+    checkChannelCount(elements(kept), this.channels, axesOf(mask, shape.length), name)
     return { array, axis, count: elements(shape.filter((_, index) => !hasAxis(mask, index))) }
   }
 
@@ -426,10 +476,4 @@ export class BatchNorm {
 /** decay·old + (1-decay)·fresh; what has no weight may be infinite. */
 function blend(old: number, fresh: number, decay: number): number {
   return decay === 0 ? fresh : decay * old + (1 - decay) * fresh
-}
-
-/** JSON has no NaN, infinity or -0. */
-function jsonNumber(value: number): number | string {
-  if (Object.is(value, -0)) return "-0"
-  return Number.isFinite(value) ? value : `${value}`
 }

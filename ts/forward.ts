@@ -1,4 +1,4 @@
-import { applyMap, emptyLike, kernelsOf, ordinary, reduceMoments } from "./map.ts"
+import { applyMap, emptyLike, kernelsOf, ordinary } from "./map.ts"
 import { checkApart, checkArray, checkOut, isSame } from "./options/arrays.ts"
 import {
   checkChannelOptions,
@@ -11,6 +11,7 @@ import {
 } from "./options/channels.ts"
 import { checkOptions, checkSomeElements, missing } from "./options/settings.ts"
 import { checkWeights } from "./options/weights.ts"
+import { reduceTile } from "./reduce.ts"
 import { readColumn, writeColumn } from "./stream.ts"
 import type {
   ChannelOptions,
@@ -111,7 +112,7 @@ export function forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArr
       writeColumn(columns.mean, tile, saved.mean, 0)
       writeColumn(columns.variance, tile, saved.variance, 0)
     } else {
-      reduceMoments(view, tile, kernels, port, weights)
+      reduceTile(view, tile, kernels, port, weights)
       readColumn(columns.mean, tile, saved.mean)
       readColumn(columns.variance, tile, saved.variance)
     }

@@ -26,6 +26,14 @@ export {
   infer,
 } from "./forward.ts"
 export { type InitOptions, init, initSync } from "./init.ts"
+export { Moments } from "./moments.ts"
+export { Standardizer } from "./standardizer.ts"
+export {
+  normalizeMoments,
+  type SufficientStatistics,
+  type SufficientStatisticsOptions,
+  sufficientStatistics,
+} from "./sufficient-statistics.ts"
 export { batchNormalization, type MomentsOptions, moments } from "./tf-nn.ts"
 export type {
   Broadcastable,

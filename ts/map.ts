@@ -1,5 +1,5 @@
 import type { Checked } from "./options/arrays.ts"
-import { input, isStaged, output, type Port, pass, type Tile, tilesOf, weigh, weightBytes } from "./stream.ts"
+import { input, isStaged, output, type Port, pass, type Tile, tilesOf, weightBytes } from "./stream.ts"
 import type { FloatArray, NdArray } from "./types.ts"
 import type { View } from "./view.ts"
 import { float32, float64, type Kernels, roles } from "./wasm.ts"
@@ -30,12 +30,6 @@ export function applyMap(
     const held = prepare(tile, from)
     pass(view, tile, ports, held, (begin) => kernels.affine(relu, residual !== undefined, epsilon, begin))
   }
-}
-
-/** Mean, variance and count of a tile of x, into the channel table. */
-export function reduceMoments(view: View, tile: Tile, kernels: Kernels, x: Port, weights: Weighting | undefined): void {
-  const run = weights ? kernels.weightedMoments : kernels.moments
-  pass(view, tile, weights ? [x, weigh(weights)] : [x], [], run)
 }
 
 export function kernelsOf(array: Checked): Kernels {

@@ -1,11 +1,13 @@
-import { applyMap, emptyLike, kernelsOf, ordinary, reduceMoments } from "./map.ts"
+import { expand } from "./broadcast.ts"
+import { applyMap, emptyLike, ordinary } from "./map.ts"
 import { checkApart, checkArray, checkOut } from "./options/arrays.ts"
 import { axesOf, checkAxes, hasAxis } from "./options/axes.ts"
 import { defaultEpsilon } from "./options/channels.ts"
 import { checkBroadcast, checkStatisticsOut, checkVariances, type Parameter } from "./options/numbers.ts"
 import { checkEpsilon, checkFlag, checkOptions, checkSomeElements } from "./options/settings.ts"
 import { checkWeights } from "./options/weights.ts"
-import { columnOf, input, isStaged, readColumn, type Tile, tilesOf, weightBytes, writeColumn } from "./stream.ts"
+import { reduce } from "./reduce.ts"
+import { columnOf, writeColumn } from "./stream.ts"
 import type {
   Broadcastable,
   FloatArray,
@@ -18,7 +20,7 @@ import type {
   Weights,
 } from "./types.ts"
 import { countOf, statisticsOf, viewOf } from "./view.ts"
-import { columns, roles } from "./wasm.ts"
+import { columns } from "./wasm.ts"
 
 /** What `moments` may be told. */
 export interface MomentsOptions {
@@ -50,9 +52,7 @@ export function moments(x: NdArray, axes?: number | readonly number[], options?:
   const length = statisticsOf(view)
   if (length > 0) checkSomeElements(countOf(view), 1, "x")
   const weights = checkWeights(options?.weights, array.shape, 2 ** rank - 1 - reduced, 0)
-  const shape = array.shape
-    .map((size, axis) => (hasAxis(reduced, axis) ? 1 : size))
-    .filter((_, axis) => keepDims || !hasAxis(reduced, axis))
+  const shape = keptShape(array.shape, reduced, keepDims)
   const out = checkOptions(options?.out, "out", ["mean", "variance"])
   const result = {
     mean: out?.mean ?? { data: new Float64Array(length), shape },
@@ -66,15 +66,14 @@ export function moments(x: NdArray, axes?: number | readonly number[], options?:
   checkApart(mean, "out.mean.data", weights?.data, "weights")
   checkApart(variance, "out.variance.data", weights?.data, "weights")
 
-  const kernels = kernelsOf(array)
-  const port = input(array, roles.x, 0)
-  const staged = weights !== undefined || isStaged(view, array)
-  for (const tile of tilesOf(view, weights ? weightBytes : kernels.bytes, staged)) {
-    reduceMoments(view, tile, kernels, port, weights)
-    readColumn(columns.mean, tile, mean)
-    readColumn(columns.variance, tile, variance)
-  }
+  reduce(view, array, weights, { mean, variance })
   return out?.mean && out.variance ? (out as MeanVariance) : result
+}
+
+/** The shape of statistics: without the reduced axes, or with those of size 1. */
+export function keptShape(shape: readonly number[], reduced: number, keepDims: boolean): number[] {
+  const sizes = shape.map((size, axis) => (hasAxis(reduced, axis) ? 1 : size))
+  return keepDims ? sizes : sizes.filter((_, axis) => !hasAxis(reduced, axis))
 }
 
 /**
@@ -127,7 +126,7 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
   applyMap(view, array, y, map, (tile) => {
     const column = (index: number, parameter: Parameter | undefined, absent: number) => {
       const isWhole = parameter?.data.length === statisticsOf(view)
-      if (parameter && !isWhole) expand(parameter, kept, tile, columnOf(index, tile))
+      if (parameter && !isWhole) expand(parameter, kept, tile.start, columnOf(index, tile))
       else writeColumn(index, tile, parameter?.data, absent)
     }
     column(columns.mean, parameters.mean, 0)
@@ -141,26 +140,4 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
 
 function sizeAt(parameter: Parameter | undefined, axis: number, rank: number): number {
   return parameter?.shape[axis - rank + parameter.shape.length] ?? 1
-}
-
-/** Fills in the numbers of a tile, of a parameter that broadcasts to these sizes. */
-function expand(parameter: Parameter, kept: readonly number[], tile: Tile, values: Float64Array): void {
-  const { data } = parameter
-  if (data.length === 1) {
-    values.fill(data[0] as number)
-    return
-  }
-  for (let index = 0; index < tile.length; index++) {
-    let rest = tile.start + index
-    let at = 0
-    let stride = 1
-    for (let axis = kept.length - 1; axis >= 0; axis--) {
-      const size = sizeAt(parameter, axis, kept.length)
-      const whole = kept[axis] as number
-      if (size !== 1) at += (rest % whole) * stride
-      stride *= size
-      rest = Math.floor(rest / whole)
-    }
-    values[index] = data[at] as number
-  }
 }

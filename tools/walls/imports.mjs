@@ -13,19 +13,22 @@ const inside = /^(ts|dist|crates)\//
 const order = [
   ["entry/"],
   ["index"],
-  ["batch-norm"],
-  ["forward", "backward", "tf-nn", "allocate", "init", "state"],
+  ["batch-norm", "standardizer", "sufficient-statistics"],
+  ["forward", "backward", "tf-nn", "moments", "allocate", "init", "state"],
+  ["merge", "batches"],
+  ["reduce"],
   ["map"],
   ["stream"],
   ["options/channels", "options/state", "options/weights"],
   ["view", "weighting"],
   ["options/gradients", "options/numbers", "options/axes", "options/json", "options/source"],
+  ["options/batches", "options/bytes"],
   ["options/arrays", "options/settings"],
   ["options/describe"],
   ["conventions"],
   ["memory"],
   ["wasm"],
-  ["errors", "types", "base64", "generated/"],
+  ["broadcast", "json", "errors", "types", "base64", "generated/"],
 ]
 
 /**

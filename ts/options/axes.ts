@@ -50,23 +50,24 @@ export function layerAxes(axis: number | readonly number[]): readonly number[] {
 }
 
 /** A layer's channel axes in an x of this shape, as a bit mask. */
-export function checkLayerAxes(axes: readonly number[], shape: readonly number[]): number {
+export function checkLayerAxes(axes: readonly number[], shape: readonly number[], name = "x"): number {
   const rank = shape.length
   for (const axis of axes) {
     if (axis < -rank || axis >= rank) {
-      throw new ShapeError(
-        "x.shape",
-        `an axis ${axis}, along which the layer has its channels`,
-        `[${shape.join(", ")}]`,
-      )
+      throw new ShapeError(`${name}.shape`, `an axis ${axis}, along which the channels lie`, `[${shape.join(", ")}]`)
     }
   }
   return checkAxes(axes, rank, 0, "axis")
 }
 
 /** x has the layer's channels. */
-export function checkChannelCount(actual: number, expected: number, axes: readonly number[]): void {
+export function checkChannelCount(actual: number, expected: number, axes: readonly number[], name = "x"): void {
   if (actual === expected) return
-  const where = axes.length === 1 ? `x.shape[${axes[0]}]` : "x.shape"
+  const where = axes.length === 1 ? `${name}.shape[${axes[0]}]` : `${name}.shape`
   throw new ShapeError(where, `${expected} channels along axis [${axes.join(", ")}]`, `${actual}`)
+}
+
+/** Another that has as many channels. */
+export function checkSameChannels(actual: number, expected: number, name: string): void {
+  if (actual !== expected) throw new ShapeError(name, `${expected} channels`, `${actual}`)
 }

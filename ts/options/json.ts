@@ -24,10 +24,11 @@ const numbersAsText: ReadonlyMap<unknown, number> = new Map([
   ["-0", -0],
 ])
 
-/** Numbers, as JSON has them or as text. */
-export function checkJsonNumbers(list: unknown, length: number, name: string): number[] {
+/** Numbers, as JSON has them or as text; undefined: any length. */
+export function checkJsonNumbers(list: unknown, length: number | undefined, name: string): number[] {
   if (!Array.isArray(list)) throw new ArgumentError(name, "an Array of numbers", describe(list))
-  if (list.length !== length) throw new ShapeError(name, `${length} numbers, one per channel`, `${list.length}`)
+  if (length !== undefined && list.length !== length)
+    throw new ShapeError(name, `${length} numbers, one per channel`, `${list.length}`)
   return Array.from(list, (value, index) => {
     const number = typeof value === "number" ? value : numbersAsText.get(value)
     if (number !== undefined) return number
@@ -43,4 +44,22 @@ export function checkCount(value: unknown, name: string, most: number = Number.M
     throw new ArgumentError(name, `a whole number ${range}`, describe(value))
   }
   return value as number
+}
+
+/** Axes of channels, in an Array. */
+export function checkJsonAxes(axes: unknown, name: string): readonly number[] {
+  if (!Array.isArray(axes)) throw new ArgumentError(name, "an Array of axes", describe(axes))
+  return axes
+}
+
+/** Counts from 0 on and sums of squares that are not negative; NaN is what a NaN among the data leaves in m2. */
+export function checkParts(count: readonly number[], m2: readonly number[], prefix: string): void {
+  for (const [channel, value] of count.entries()) {
+    if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
+      throw new ArgumentError(`${prefix}count[${channel}]`, "a finite number from 0 on", `${value}`)
+    }
+  }
+  for (const [channel, value] of m2.entries()) {
+    if (value < 0) throw new ArgumentError(`${prefix}m2[${channel}]`, "a sum of squares from 0 on", `${value}`)
+  }
 }

@@ -68,10 +68,10 @@ function checkNumbers(list: ArrayLike<number>, name: string): void {
 }
 
 /** Variances: none is negative. NaN stays in its channel. */
-export function checkVariances(list: ArrayLike<number>, name: string): void {
+export function checkVariances(list: ArrayLike<number>, name: string, expected = "a variance from 0 on"): void {
   for (let index = 0; index < list.length; index++) {
     if ((list[index] as number) < 0) {
-      throw new ArgumentError(`${name}[${index}]`, "a variance from 0 on", `${list[index]}`)
+      throw new ArgumentError(`${name}[${index}]`, expected, `${list[index]}`)
     }
   }
 }
@@ -82,10 +82,45 @@ export interface Parameter {
   readonly shape: readonly number[]
 }
 
-/** A parameter that broadcasts to x's shape; a number has shape []. */
-export function checkBroadcast(value: Broadcastable, like: readonly number[], name: string): Parameter {
-  const parameter = typeof value === "number" ? { data: [value], shape: [] } : parameterOf(value, name)
+/** A parameter of any shape; a number has shape []. */
+export function checkParameter(value: Broadcastable, name: string): Parameter {
+  const expected = "a number, an array of numbers or { data, shape }"
+  const parameter = typeof value === "number" ? { data: [value], shape: [] } : checkList(value, name, expected)
   checkNumbers(parameter.data, name)
+  return parameter
+}
+
+/** Counts: each above 0. */
+export function checkAboveZero(list: ArrayLike<number>, name: string): void {
+  for (let index = 0; index < list.length; index++) {
+    const value = list[index] as number
+    if (!(value > 0) || value === Number.POSITIVE_INFINITY) {
+      throw new ArgumentError(`${name}[${index}]`, "a finite number above 0", `${value}`)
+    }
+  }
+}
+
+/** The shape to which parameters broadcast, as in NumPy. */
+export function checkBroadcastShape(parameters: Readonly<Record<string, Parameter>>): number[] {
+  const shape: number[] = []
+  for (const [name, parameter] of Object.entries(parameters)) {
+    for (let last = 1; last <= parameter.shape.length; last++) {
+      const size = parameter.shape.at(-last) as number
+      const sofar = shape.at(-last) ?? 1
+      if (size !== 1 && sofar !== 1 && size !== sofar) {
+        const expected = `a shape that broadcasts with [${shape.join(", ")}]`
+        throw new ShapeError(name, expected, `[${parameter.shape.join(", ")}]`)
+      }
+      if (last > shape.length) shape.unshift(size)
+      else if (sofar === 1) shape[shape.length - last] = size
+    }
+  }
+  return shape
+}
+
+/** A parameter that broadcasts to x's shape. */
+export function checkBroadcast(value: Broadcastable, like: readonly number[], name: string): Parameter {
+  const parameter = checkParameter(value, name)
   if (!broadcasts(parameter.shape, like)) {
     throw new ShapeError(name, `a shape that broadcasts to [${like.join(", ")}]`, `[${parameter.shape.join(", ")}]`)
   }
@@ -96,10 +131,6 @@ export function checkBroadcast(value: Broadcastable, like: readonly number[], na
 export function broadcasts(shape: readonly number[], like: readonly number[]): boolean {
   const missing = like.length - shape.length
   return missing >= 0 && shape.every((size, axis) => size === 1 || size === like[axis + missing])
-}
-
-function parameterOf(value: PerChannel, name: string): Parameter {
-  return checkList(value, name, "a number, an array of numbers or { data, shape }")
 }
 
 /** An array, or `{ data, shape }`; a bare array has one axis. What it holds is not looked at. */

@@ -1,5 +1,5 @@
 import { type Convention, conventions } from "../conventions.ts"
-import { ArgumentError } from "../errors.ts"
+import { ArgumentError, StateError } from "../errors.ts"
 import type { Maybe } from "../types.ts"
 import { describe } from "./describe.ts"
 
@@ -128,6 +128,22 @@ export function missing(name: string, expected: string): ArgumentError {
 }
 
 /** Channels that a forward pass found not finite. */
-export function notFinite(channel: number): ArgumentError {
-  return new ArgumentError("x", "finite statistics in each channel", `NaN or Infinity in channel ${channel}`)
+export function notFinite(channel: number, name = "x"): ArgumentError {
+  return new ArgumentError(name, "finite statistics in each channel", `NaN or Infinity in channel ${channel}`)
+}
+
+/** An object of a class. */
+export function checkInstance(
+  value: unknown,
+  type: abstract new (...args: never[]) => object,
+  name: string,
+  expected: string,
+): void {
+  if (!(value instanceof type)) throw new ArgumentError(name, expected, describe(value))
+}
+
+/** Statistics that `adapt` took. */
+export function checkAdapted<S extends object>(statistics: S | undefined): S {
+  if (!statistics) throw new StateError("no statistics yet: adapt the standardizer to data first")
+  return statistics
 }

@@ -1,6 +1,7 @@
+import { type Step, stepsOf, stridesOf, walk } from "../broadcast.ts"
 import { ArgumentError, ShapeError } from "../errors.ts"
 import type { Maybe, Weights } from "../types.ts"
-import { type Step, stepsOf, type Weighting, walk } from "../weighting.ts"
+import type { Weighting } from "../weighting.ts"
 import { elements } from "./arrays.ts"
 import { hasAxis } from "./axes.ts"
 import { describe } from "./describe.ts"
@@ -67,18 +68,6 @@ function checkEach(data: ArrayLike<number | boolean>, name: string): number {
     if (weight > largest) largest = weight
   }
   return largest
-}
-
-/** Steps from an element of a shape to the next along each axis, of an array that broadcasts to it. */
-function stridesOf(own: readonly number[], shape: readonly number[]): number[] {
-  const strides = shape.map(() => 0)
-  let stride = 1
-  for (let axis = own.length - 1; axis >= 0; axis--) {
-    const size = own[axis] as number
-    if (size !== 1) strides[axis + shape.length - own.length] = stride
-    stride *= size
-  }
-  return strides
 }
 
 /** Σw of each statistic, with what the additions round away kept. */

@@ -1,0 +1,91 @@
+// Moments of parts, merged. Source: Chan, Golub and LeVeque 1979, as in crates/batchnorm/src/moments.rs.
+import { checkArray, elements } from "./options/arrays.ts"
+import { axesOf, checkChannelCount, checkLayerAxes, hasAxis } from "./options/axes.ts"
+import { checkWeights } from "./options/weights.ts"
+import { reduce } from "./reduce.ts"
+import type { Maybe, NdArray, Vector, Weights } from "./types.ts"
+import { countOf, viewOf } from "./view.ts"
+
+/** Count, mean and m2 = Σ(x-μ)² of each channel; the last two with what their additions rounded away. */
+export interface Parts {
+  readonly count: Vector
+  readonly mean: Vector
+  readonly meanRest: Vector
+  readonly m2: Vector
+  readonly m2Rest: Vector
+}
+
+/** Of no elements. */
+export function noParts(channels: number): Parts {
+  const vector = () => new Float64Array(channels)
+  return { count: vector(), mean: vector(), meanRest: vector(), m2: vector(), m2Rest: vector() }
+}
+
+/** The moments of one array, whose name is for errors. */
+export function partsOf(
+  x: NdArray,
+  name: string,
+  channels: number,
+  axis: readonly number[],
+  weights?: Maybe<Weights>,
+): Parts {
+  const array = checkArray(x, name)
+  const { shape } = array
+  const kept = checkLayerAxes(axis, shape, name)
+  const sizes = shape.filter((_, index) => hasAxis(kept, index))
+  checkChannelCount(elements(sizes), channels, axesOf(kept, shape.length), name)
+  const weighting = checkWeights(weights, shape, kept, undefined)
+  const view = viewOf(shape, 2 ** shape.length - 1 - kept)
+  const count = countOf(view)
+  const parts = noParts(channels)
+  if (count === 0) return parts
+  reduce(view, array, weighting, { mean: parts.mean, meanRest: parts.meanRest, variance: parts.m2 })
+  for (let channel = 0; channel < channels; channel++) {
+    const own = weighting ? (weighting.totals[channel] as number) : count
+    parts.count[channel] = own
+    parts.m2[channel] = (parts.m2[channel] as number) * own
+  }
+  return parts
+}
+
+/** Adds parts to others; those without elements in a channel leave it as it is. */
+export function merge(into: Parts, { count, mean, meanRest, m2, m2Rest }: Parts): void {
+  for (let channel = 0; channel < count.length; channel++) {
+    const own = into.count[channel] as number
+    const others = count[channel] as number
+    if (others === 0) continue
+    const total = own + others
+    const ownMean = into.mean[channel] as number
+    const ownRest = into.meanRest[channel] as number
+    const othersMean = mean[channel] as number
+    const othersRest = meanRest[channel] as number
+    const delta = own === 0 ? 0 : othersMean - ownMean + (othersRest - ownRest)
+    // From the heavier side, so that what is rounded is small beside σ.
+    const merged =
+      own >= others
+        ? plus(ownMean, ownRest, delta * (others / total))
+        : plus(othersMean, othersRest, delta * (-own / total))
+    // Means further apart than f64 reaches.
+    const isFar = !Number.isFinite(delta) && Number.isFinite(ownMean) && Number.isFinite(othersMean)
+    const [sum, rest] = isFar ? [ownMean * (own / total) + othersMean * (others / total), 0] : merged
+    // δ·(δ·n) and not δ²·n, which might overflow alone.
+    const between = delta * (delta * (own * (others / total)))
+    const within = plus(into.m2[channel] as number, into.m2Rest[channel] as number, m2[channel] as number)
+    const [squares, squaresRest] = plus(within[0], within[1] + (m2Rest[channel] as number), between)
+    into.count[channel] = total
+    into.mean[channel] = sum
+    into.meanRest[channel] = rest
+    into.m2[channel] = squares
+    into.m2Rest[channel] = squaresRest
+  }
+}
+
+/** A sum with what it rounded away, and one term more (Knuth's two-sum), so that the first is the sum rounded. */
+function plus(high: number, low: number, term: number): readonly [sum: number, rest: number] {
+  const sum = high + term
+  const part = sum - high
+  const rest = low + (high - (sum - part) + (term - part))
+  const rounded = sum + rest
+  // An infinite sum has a NaN for its rest, which does not count.
+  return Number.isFinite(rounded) ? [rounded, sum - rounded + rest] : [sum, 0]
+}
