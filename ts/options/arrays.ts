@@ -143,18 +143,23 @@ export function checkDense(array: object, shape: readonly number[], name: string
 }
 
 /** x's element type. */
-function checkSameType(array: Checked, like: Checked, name: string): void {
+function checkSameType(array: Checked, like: Checked, name: string, likeName: string): void {
   if (array.data.BYTES_PER_ELEMENT !== like.data.BYTES_PER_ELEMENT) {
-    throw new ArgumentError(`${name}.data`, `a ${typeName(like.data)}, as x.data`, `a ${typeName(array.data)}`)
+    throw new ArgumentError(
+      `${name}.data`,
+      `a ${typeName(like.data)}, as ${likeName}.data`,
+      `a ${typeName(array.data)}`,
+    )
   }
 }
 
 /** x's shape and element type. */
-export function checkLike(array: Checked, like: Checked, name: string): void {
+export function checkLike(array: Checked, like: Checked, name: string, likeName = "x"): void {
   if (array.shape.length !== like.shape.length || array.shape.some((size, axis) => size !== like.shape[axis])) {
-    throw new ShapeError(`${name}.shape`, `[${like.shape.join(", ")}], as x.shape`, `[${array.shape.join(", ")}]`)
+    const [expected, actual] = [like, array].map(({ shape }) => `[${shape.join(", ")}]`)
+    throw new ShapeError(`${name}.shape`, `${expected}, as ${likeName}.shape`, `${actual}`)
   }
-  checkSameType(array, like, name)
+  checkSameType(array, like, name, likeName)
 }
 
 /** An array to write like x, which is one of the inputs or overlaps none. */
@@ -163,15 +168,26 @@ export function checkOut<T extends FloatArray>(
   like: Checked,
   inputs: Readonly<Record<string, Checked | undefined>>,
   name: string,
+  likeName = "x",
 ): Checked<T> {
   const checked = checkArray(out, name)
-  checkLike(checked, like, name)
+  checkLike(checked, like, name, likeName)
   for (const [inputName, input] of Object.entries(inputs)) {
-    if (input && overlaps(checked.data, input.data) && !isSame(checked, input)) {
-      throw new ArgumentError(`${name}.data`, `the elements of ${inputName}.data, or none of them`, "some of them")
-    }
+    checkSameOrApart(checked.data, `${name}.data`, input?.data, `${inputName}.data`)
   }
   return checked
+}
+
+/** A result that is an input of its length, element by element, or shares no memory with it. */
+export function checkSameOrApart(
+  out: FloatArray,
+  name: string,
+  input: Maybe<ArrayLike<number>>,
+  inputName: string,
+): void {
+  if (!input || !overlaps(out, input)) return
+  const isInput = tagOf(out) === tagOf(input) && out.byteOffset === (input as FloatArray).byteOffset
+  if (!isInput) throw new ArgumentError(name, `the elements of ${inputName}, or none of them`, "some of them")
 }
 
 /** A result that shares no memory with another array, which is read or written in the same call. */

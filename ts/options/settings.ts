@@ -55,7 +55,8 @@ export function checkChannels(channels: unknown, name = "channels"): number {
   return checkWhole(channels, 1, name)
 }
 
-function checkWhole(value: unknown, least: number, name: string): number {
+/** A whole number, of which there is a least. */
+export function checkWhole(value: unknown, least: number, name: string): number {
   if (!Number.isInteger(value) || !((value as number) >= least && (value as number) < 2 ** 31)) {
     throw new ArgumentError(name, `a whole number from ${least} on, below 2^31`, describe(value))
   }
