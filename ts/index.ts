@@ -19,6 +19,16 @@ export {
   UnsupportedError,
 } from "./errors.ts"
 export {
+  type ConvLayout,
+  type DenseLayout,
+  type FoldConvOptions,
+  type FoldDenseOptions,
+  type Folded,
+  foldIntoConv,
+  foldIntoDense,
+  type Normalization,
+} from "./fold.ts"
+export {
   type Forward,
   type ForwardOptions,
   forward,

@@ -1,0 +1,164 @@
+import type { BatchNorm } from "./batch-norm.ts"
+import { applyMap, emptyLike, ordinary } from "./map.ts"
+import { type Checked, checkArray } from "./options/arrays.ts"
+import {
+  type ConvLayout,
+  checkConvWeights,
+  checkDenseWeights,
+  checkFoldedOut,
+  checkNormalization,
+  type DenseLayout,
+  type WeightAxes,
+} from "./options/fold.ts"
+import { checkPerChannel } from "./options/numbers.ts"
+import { checkOptions, missing } from "./options/settings.ts"
+import { writeColumn } from "./stream.ts"
+import type {
+  ChannelOptions,
+  FloatArray,
+  Like,
+  Maybe,
+  NdArray,
+  Owned,
+  PerChannel,
+  Statistics,
+  Vector,
+} from "./types.ts"
+import { type View, viewOf } from "./view.ts"
+import { columns } from "./wasm.ts"
+
+export type { ConvLayout, DenseLayout }
+
+/** What is folded: a layer, by its running statistics, or options; `axis` does not matter, what `forward` saved will do. */
+export type Normalization = BatchNorm | (ChannelOptions & Statistics)
+
+/** The weights and the bias of a layer that gives by itself what the normalization made of its result. */
+export interface Folded<W extends NdArray> {
+  /** w' = w·γ·r. */
+  readonly weights: W
+  /** b' = (b-μ)·γ·r + β. */
+  readonly bias: Vector
+}
+
+/** What `foldIntoDense` may be told. */
+export interface FoldDenseOptions<W extends NdArray> {
+  /** `"io"` ([in, out], TensorFlow) unless given; `"oi"`: [out, in], PyTorch. */
+  layout?: DenseLayout | undefined
+  /** What to write into, whole or in part; the weights and the bias that were given will do. */
+  out?: Partial<Folded<W>> | undefined
+}
+
+/** What `foldIntoConv` is told. */
+export interface FoldConvOptions<W extends NdArray> {
+  /**
+   * Where `hw` stands for one to three axes of space: `"hwio"`, TensorFlow; `"oihw"`, PyTorch; transposed, `"hwoi"`
+   * and `"iohw"`; depthwise in TensorFlow, `"hwim"`.
+   */
+  layout: ConvLayout
+  /** 1 unless given; of `"hwim"`, the input channels. */
+  groups?: number | undefined
+  /** What to write into, whole or in part; the weights and the bias that were given will do. */
+  out?: Partial<Folded<W>> | undefined
+}
+
+/**
+ * Folds a normalization into the dense layer before it: w' = w·γ·r and b' = (b-μ)·γ·r + β for each output, with
+ * r = 1/√(σ²+ε), 0 where that is 0. Source: Jacob et al. 2018, section 3.2.
+ *
+ * @param weights [in, out], or as `layout` says
+ * @param bias one number per output; none: 0
+ * @param normalization of as many channels as there are outputs
+ * @returns weights like the given ones and a bias, or `out`
+ * @throws ShapeError where lengths do not fit; ArgumentError for a negative variance, an activation, or an `out` that
+ *   overlaps what is read and is not the weights or the bias themselves
+ */
+export function foldIntoDense<T extends FloatArray, W extends NdArray<Like<T>> = NdArray<Owned<T>>>(
+  weights: NdArray<T>,
+  bias: Maybe<PerChannel>,
+  normalization: Normalization,
+  options?: FoldDenseOptions<W>,
+): Folded<W> {
+  const array = checkArray(weights, "weights")
+  const given = checkOptions(options, "options", ["layout", "out"]) ?? {}
+  return fold(array, checkDenseWeights(array.shape, given.layout), bias, normalization, given.out)
+}
+
+/**
+ * Folds a normalization into the convolution before it, as `foldIntoDense`.
+ *
+ * @param weights of 1 to 3 axes of space and those of the channels, in the order that `layout` says. With groups,
+ *   `"hwio"` and `"oihw"` have the inputs of one group and the outputs of all, `"iohw"` and `"hwoi"` the inputs of all
+ *   and the outputs of one: input i is of group g = ⌊i/(in/groups)⌋ and goes to outputs g·(out/groups) + j. `"hwim"`
+ *   has in, and a multiplier m: output i·m + j is of input i
+ * @param bias one number per output channel; none: 0
+ * @param normalization of as many channels as there are output channels
+ * @returns weights like the given ones and a bias, or `out`
+ * @throws as `foldIntoDense`; ArgumentError for groups that do not divide their axis
+ */
+export function foldIntoConv<T extends FloatArray, W extends NdArray<Like<T>> = NdArray<Owned<T>>>(
+  weights: NdArray<T>,
+  bias: Maybe<PerChannel>,
+  normalization: Normalization,
+  options: FoldConvOptions<W>,
+): Folded<W> {
+  const array = checkArray(weights, "weights")
+  const given = checkOptions(options, "options", ["layout", "groups", "out"])
+  if (!given) throw missing("options", "{ layout }")
+  return fold(array, checkConvWeights(array.shape, given.layout, given.groups), bias, normalization, given.out)
+}
+
+function fold<W extends NdArray>(
+  array: Checked,
+  axes: WeightAxes,
+  bias: Maybe<PerChannel>,
+  normalization: Normalization,
+  out: Partial<Folded<W>> | undefined,
+): Folded<W> {
+  const { channels } = axes
+  const scaling = checkNormalization(normalization, array.shape, axes)
+  const { mean, variance, gamma, beta, epsilon } = scaling
+  const given = checkPerChannel(bias, channels, "bias")
+  const target = checkOptions(out, "out", ["weights", "bias"])
+  const { weights: weightsOut, bias: biasOut } = target ?? {}
+  const places = checkFoldedOut({ weights: weightsOut, bias: biasOut }, array, channels, given, scaling)
+  const weights = weightsOut ?? (emptyLike(array) as unknown as W)
+  const vector = places.bias ?? new Float64Array(channels)
+
+  // The kernels are given the factors of γ·r, whose product may leave the range of f64 where w·γ·r does not.
+  const [variances, gammas] = [variance, gamma].map((values) => values && inOrder(values, axes))
+  applyMap(viewOfWeights(array, axes), array, places.weights ?? ordinary(weights), { epsilon, relu: false }, (tile) => {
+    writeColumn(columns.mean, tile, undefined, 0)
+    writeColumn(columns.variance, tile, variances, 0)
+    writeColumn(columns.gamma, tile, gammas, 1)
+    writeColumn(columns.beta, tile, undefined, 0)
+    return false
+  })
+  // b' is what the normalization makes of b.
+  if (!given) vector.fill(0)
+  else if (given !== vector) vector.set(given)
+  const row = ordinary({ data: vector, shape: [channels] })
+  applyMap(viewOf(row.shape, 0), row, row, { epsilon, relu: false }, (tile) => {
+    writeColumn(columns.mean, tile, mean, 0)
+    writeColumn(columns.variance, tile, variance, 0)
+    writeColumn(columns.gamma, tile, gamma, 1)
+    writeColumn(columns.beta, tile, beta, 0)
+    return false
+  })
+  return weightsOut && biasOut ? (target as Folded<W>) : { weights, bias: vector }
+}
+
+/** Weights whose axes are reduced but for the groups, which are cut out of the input axis, and the output axis. */
+function viewOfWeights({ shape }: Checked, { input, output, groups }: WeightAxes): View {
+  // No inputs are no groups of a depthwise convolution.
+  const axes = shape.flatMap((size, axis) => (axis === input ? [groups, groups && size / groups] : [size]))
+  const kept = 2 ** input + 2 ** (output > input ? output + 1 : output)
+  return viewOf(axes, 2 ** axes.length - 1 - kept)
+}
+
+/** One number per output channel in the view's order: where the outputs of a group come before the groups, j·groups + g. */
+function inOrder(values: ArrayLike<number>, { input, output, groups, channels }: WeightAxes): ArrayLike<number> {
+  if (groups === 1 || input < output) return values
+  const perGroup = channels / groups
+  const channel = (place: number) => (place % groups) * perGroup + Math.floor(place / groups)
+  return Float64Array.from({ length: channels }, (_, place) => values[channel(place)] as number)
+}
