@@ -1,5 +1,14 @@
 import { expect, test } from "vitest"
-import { allocate, BatchNorm, backward, batchNormalization, forward, infer, moments } from "../../ts/entry/index.ts"
+import {
+  allocate,
+  BatchNorm,
+  backward,
+  batchNormalization,
+  foldIntoConv,
+  forward,
+  infer,
+  moments,
+} from "../../ts/entry/index.ts"
 
 const memoryBytes = () => {
   const probe = allocate([0])
@@ -21,6 +30,7 @@ test("a million calls leave the memory as it was", { timeout: 60_000 }, () => {
   const gamma = [1, 2]
   const { saved } = forward(x, { gamma })
   const layer = new BatchNorm(2)
+  const kernel = { data: Float32Array.of(1, 2, 3, 4), shape: [2, 1, 2] }
   const options = { mean: [1, 2], variance: [3, 4], out: y }
   const calls: (() => unknown)[] = [
     () => moments(x, 0),
@@ -30,6 +40,7 @@ test("a million calls leave the memory as it was", { timeout: 60_000 }, () => {
     () => batchNormalization(x, 1, 2),
     () => layer.forward(x),
     () => layer.backward(x),
+    () => foldIntoConv(kernel, null, layer, { layout: "hwoi", groups: 2 }),
     () => allocate([5]).dispose(),
     () => allocate([3, 5], "float64").dispose(),
     () => {

@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest"
-import { allocate, BatchNorm, backward, batchNormalization, forward, infer, moments } from "../../ts/entry/index.ts"
+import {
+  allocate,
+  BatchNorm,
+  backward,
+  batchNormalization,
+  foldIntoDense,
+  forward,
+  infer,
+  moments,
+} from "../../ts/entry/index.ts"
 import { firstDifference } from "../support/numerics-arrays.ts"
 
 /** Grows the memory, so that all views of it taken before are detached. */
@@ -82,6 +91,8 @@ describe("an allocation between two calls, which grows the memory and detaches i
       () => backward(dy, stale, expected.saved),
       () => forward(x, { out: { y: stale } }),
       () => batchNormalization(x, 0, 1, 0, 1, 0, { out: stale }),
+      () => foldIntoDense(stale, null, expected.saved),
+      () => foldIntoDense(x, null, expected.saved, { out: { weights: stale } }),
     ]) {
       expect(call).toThrow(expect.objectContaining({ code: "state", message: expect.stringMatching(/fetch .*again/) }))
     }
@@ -102,6 +113,11 @@ describe("an allocation between two calls, which grows the memory and detaches i
     expect(() => forward(stale, { out: { y: lazy } })).toThrow(expect.objectContaining({ code: "state" }))
     forward(x, { out: { y: lazy } })
     expect(firstDifference(target, expected.y.data)).toBe(-1)
+    const bias = new Float64Array(6).fill(9)
+    const fold = () =>
+      foldIntoDense({ shape, data: input.data }, null, expected.saved, { out: { weights: lazy, bias } })
+    expect(fold).toThrow(expect.objectContaining({ code: "state" }))
+    expect(bias.every((value) => value === 9)).toBe(true)
     input.dispose()
   })
 })

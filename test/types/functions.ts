@@ -1,14 +1,19 @@
 import {
   allocate,
+  BatchNorm,
   backward,
   batchNormalization,
   type FloatArray,
+  type Folded,
+  foldIntoConv,
+  foldIntoDense,
   forward,
   infer,
   type Like,
   type MeanVariance,
   moments,
   type NdArray,
+  type Normalization,
   type Owned,
   type ResidentArray,
   type Saved,
@@ -98,6 +103,40 @@ some.dx
 backward(f64, f32, saved)
 // @ts-expect-error: no such gradient
 backward(f32, f32, saved, { need: ["dz"] })
+
+// foldIntoDense and foldIntoConv
+const layer = new BatchNorm(2)
+export const normalizations: Normalization[] = [layer, saved, { mean: [0], variance: f32, gamma: null, epsilon: 1e-5 }]
+exactly<Folded<Own32>>()(foldIntoDense(f32, [1, 2], layer))
+exactly<Folded<Own64>>()(foldIntoDense(f64, null, saved, { layout: "oi" }))
+exactly<Vector>()(foldIntoDense(shared, undefined, { mean, variance }, { layout: undefined, out: undefined }).bias)
+exactly<NdArray<Owned<FloatArray>>>()(foldIntoDense(either, null, layer).weights)
+exactly<Folded<ResidentArray<Float32Array<ArrayBuffer>>>>()(
+  foldIntoDense(f32, null, layer, { out: { weights: allocate([2]) } }),
+)
+exactly<Folded<NdArray<Float32Array>>>()(foldIntoDense(f32, null, layer, { out: { weights: f32, bias: saved.mean } }))
+exactly<Folded<Own32>>()(foldIntoDense(f32, null, layer, { out: { bias: saved.mean } }))
+exactly<Folded<Own32>>()(foldIntoConv(f32, f64, layer, { layout: "hwio" }))
+exactly<Folded<Own64>>()(foldIntoConv(f64, null, { mean: [0], variance: [1] }, { layout: "iohw", groups: 2 }))
+exactly<Folded<NdArray<Float32Array<SharedArrayBuffer>>>>()(
+  foldIntoConv(shared, null, layer, { layout: "hwoi", groups: undefined, out: { weights: shared } }),
+)
+exactly<Folded<Own32>>()(foldIntoConv(f32, null, layer, { layout: "hwim", out: {} }))
+exactly<Folded<Own32>>()(foldIntoConv(f32, null, layer, { layout: "oihw" }))
+// @ts-expect-error: the layout of a convolution is needed
+foldIntoConv(f32, null, layer)
+// @ts-expect-error: a dense layer's layout
+foldIntoConv(f32, null, layer, { layout: "io" })
+// @ts-expect-error: a dense layer has no groups
+foldIntoDense(f32, null, layer, { groups: 2 })
+// @ts-expect-error: the normalization is needed
+foldIntoDense(f32, null)
+// @ts-expect-error: so are its statistics
+foldIntoDense(f32, null, { gamma: [1] })
+// @ts-expect-error: the weights have the element type of the given ones
+foldIntoDense(f32, null, layer, { out: { weights: f64 } })
+// @ts-expect-error: the bias is f64 whatever the weights are
+foldIntoDense(f32, null, layer, { out: { bias: f32.data } })
 
 // Results are arguments, and generic code can be written around them.
 exactly<Own32>()(forward(forward(f32).y).y)

@@ -277,6 +277,7 @@ test.each([-1, -Number.MIN_VALUE, Number.NEGATIVE_INFINITY])(
       "infer",
       "backward",
       "new BatchNorm",
+      "foldIntoDense",
       "batchNormalization",
     ])
     for (const { call, argument, run } of slots) {

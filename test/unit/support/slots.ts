@@ -1,4 +1,14 @@
-import { BatchNorm, backward, batchNormalization, forward, infer, moments, type NdArray, type Saved } from "batchnorm"
+import {
+  BatchNorm,
+  backward,
+  batchNormalization,
+  foldIntoDense,
+  forward,
+  infer,
+  moments,
+  type NdArray,
+  type Saved,
+} from "batchnorm"
 import { numbers, place, type Setting } from "./arrays.ts"
 
 export const shape = [4, 3]
@@ -61,6 +71,11 @@ export const inputs: readonly Slot[] = [
   { call: "BatchNorm.forward", argument: "x", run: (x, { layer, out }) => layer.forward(x, { out }) },
   { call: "BatchNorm.backward", argument: "dy", run: (dy, { layer, out }) => layer.backward(dy, { out: { dx: out } }) },
   { call: "BatchNorm.infer", argument: "x", run: (x, { layer, out }) => layer.infer(x, { out }) },
+  {
+    call: "foldIntoDense",
+    argument: "weights",
+    run: (x, { layer, out }) => foldIntoDense(x, null, layer, { out: { weights: out } }),
+  },
 ]
 
 /** Every argument that is an array of elements and written. */
@@ -127,6 +142,16 @@ export const perChannel: readonly Slot<Parameter>[] = [
     call: "BatchNorm.load",
     argument: `state.${name}`,
     run: (values: Parameter, { layer }: Bench) => layer.load({ ...layer.state(), [name]: values }),
+  {
+    call: "foldIntoDense",
+    argument: "bias",
+    run: (bias, { x, out }) => foldIntoDense(x, bias, given, { out: { weights: out } }),
+  },
+  ...(["gamma", "beta", "mean", "variance"] as const).map((name) => ({
+    call: "foldIntoDense",
+    argument: `normalization.${name}`,
+    run: (values: Parameter, { x, out }: Bench) =>
+      foldIntoDense(x, null, { ...given, [name]: values }, { out: { weights: out } }),
   })),
 ]
 
