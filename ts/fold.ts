@@ -131,7 +131,7 @@ function fold<W extends NdArray>(
     writeColumn(columns.variance, tile, variances, 0)
     writeColumn(columns.gamma, tile, gammas, 1)
     writeColumn(columns.beta, tile, undefined, 0)
-    return false
+    return []
   })
   // b' is what the normalization makes of b.
   if (!given) vector.fill(0)
@@ -142,7 +142,7 @@ function fold<W extends NdArray>(
     writeColumn(columns.variance, tile, variance, 0)
     writeColumn(columns.gamma, tile, gamma, 1)
     writeColumn(columns.beta, tile, beta, 0)
-    return false
+    return []
   })
   return weightsOut && biasOut ? (target as Folded<W>) : { weights, bias: vector }
 }

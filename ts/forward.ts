@@ -156,7 +156,7 @@ export function infer<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray
   checkApart(y.data, "out.data", statistics.variance, "variance")
   checkApart(y.data, "out.data", channels.gamma, "gamma")
   checkApart(y.data, "out.data", channels.beta, "beta")
-  const map = { epsilon: channels.epsilon, relu: channels.activation === "relu", residual, weights: undefined }
+  const map = { epsilon: channels.epsilon, relu: channels.activation === "relu", residual }
   applyMap(channels.view, array, y, map, (tile) => {
     writeColumn(columns.mean, tile, statistics.mean, 0)
     writeColumn(columns.variance, tile, statistics.variance, 0)

@@ -9,9 +9,9 @@ import type { Weighting } from "./weighting.ts"
 interface Map {
   readonly epsilon: number
   readonly relu: boolean
-  readonly residual: Checked | undefined
+  readonly residual?: Checked | undefined
   /** Weights of a reduction that `prepare` runs. */
-  readonly weights: Weighting | undefined
+  readonly weights?: Weighting | undefined
 }
 
 /** y from x, tile by tile; `prepare` fills the channel table and says which ports it has just read. */

@@ -122,8 +122,7 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
   const reduced = constant.reduce((mask, axis) => mask + 2 ** axis, 0)
   const kept = shape.map((size, axis) => (hasAxis(reduced, axis) ? 1 : size))
   const view = viewOf(shape, reduced)
-  const map = { epsilon: epsilonValue, relu: false, residual: undefined, weights: undefined }
-  applyMap(view, array, y, map, (tile) => {
+  applyMap(view, array, y, { epsilon: epsilonValue, relu: false }, (tile) => {
     const column = (index: number, parameter: Parameter | undefined, absent: number) => {
       const isWhole = parameter?.data.length === statisticsOf(view)
       if (parameter && !isWhole) expand(parameter, kept, tile.start, columnOf(index, tile))
