@@ -330,7 +330,7 @@ describe("onnx", () => {
   test("does not take it for several channels", () => {
     const layer = new BatchNorm(2, { convention: "onnx" })
     expect(() => layer.forward({ data: Float64Array.of(1, 3), shape: [2] })).toThrow(
-      "x.shape: expected an axis 1, along which the layer has its channels, got [2]",
+      "x.shape: expected an axis 1, along which the channels lie, got [2]",
     )
   })
 })

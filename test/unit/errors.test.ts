@@ -156,7 +156,7 @@ describe("axes", () => {
     const { runningMean } = layer
     const flat = { data: new Float32Array(3), shape: [3] }
     const wide = { data: new Float32Array(20), shape: [5, 4] }
-    const noAxis = shapeError("x.shape", "an axis 1, along which the layer has its channels", "[3]")
+    const noAxis = shapeError("x.shape", "an axis 1, along which the channels lie", "[3]")
     const otherChannels = shapeError("x.shape[1]", "3 channels along axis [1]", "4")
     for (const call of [(x: NdArray) => layer.forward(x), (x: NdArray) => layer.infer(x)]) {
       expectRefused(() => call(flat), noAxis, { runningMean })

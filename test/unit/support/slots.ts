@@ -142,6 +142,7 @@ export const perChannel: readonly Slot<Parameter>[] = [
     call: "BatchNorm.load",
     argument: `state.${name}`,
     run: (values: Parameter, { layer }: Bench) => layer.load({ ...layer.state(), [name]: values }),
+  })),
   {
     call: "foldIntoDense",
     argument: "bias",
