@@ -9,6 +9,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     watch: false,
+    // The gradients of tf.js are only in its ES modules, which Node does not load as they are: Vite does.
+    alias: [{ find: /^@tensorflow\/tfjs-(core|backend-cpu)$/, replacement: "@tensorflow/tfjs-$1/dist/index.js" }],
     projects: [
       {
         extends: true,
@@ -17,7 +19,7 @@ export default defineConfig({
           exclude: ["test/**/*.browser.test.ts"],
           pool: "forks",
           execArgv: ["--expose-gc"],
-          server: { deps: { external: [/\/dist\//] } },
+          server: { deps: { external: [/\/dist\//], inline: [/\/@tensorflow\//] } },
         },
       },
       {
