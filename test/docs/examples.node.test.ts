@@ -18,7 +18,7 @@ describe.each(pages.filter((page) => examples(page).length > 0))("%s", (page) =>
       const said = [...code.matchAll(/console\.log\(.*\/\/ → (.*)$/gm)].map(([, text]) => text!)
       expect(said).not.toHaveLength(0)
       const args = ["--input-type=module", "--eval", code]
-      const printed = execFileSync(process.execPath, args, { cwd: root, encoding: "utf8" })
+      const printed = execFileSync(process.execPath, args, { cwd: root, encoding: "utf8", stdio: "pipe" })
       expect(printed.trimEnd().split("\n")).toEqual(said)
     },
   )
