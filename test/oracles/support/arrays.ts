@@ -5,7 +5,7 @@ import { Random } from "../../support/numerics-random.ts"
 export const product = (shape: readonly number[]): number => shape.reduce((size, axis) => size * axis, 1)
 
 /** Numbers that float32 holds, so that both sides are given the same. */
-function vector(seed: number, length: number, value: (random: Random) => number): Float32Array<ArrayBuffer> {
+export function vector(seed: number, length: number, value: (random: Random) => number): Float32Array<ArrayBuffer> {
   const random = new Random(seed)
   return Float32Array.from({ length }, () => value(random))
 }
