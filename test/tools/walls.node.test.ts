@@ -112,7 +112,7 @@ describe("wall 3, the buffer of the memory", () => {
 describe("wall 4, judging input", () => {
   test.each(["ShapeError", "ArgumentError", "errors.ShapeError"])("finds a new %s", (name) => {
     const text = `export function f(): never {\n  throw new ${name}("x")\n}\n`
-    expect(found(4, { "ts/functional.ts": text })).toEqual(["ts/functional.ts:2"])
+    expect(found(4, { "ts/forward.ts": text })).toEqual(["ts/functional.ts:2"])
     expect(found(4, { "ts/options/arrays.ts": text })).toEqual([])
   })
 
@@ -146,9 +146,9 @@ describe("wall 5, imports", () => {
 
   test("finds a file that depends upwards or sideways", () => {
     const files = {
-      "ts/memory.ts": 'import { forward } from "./functional.ts"\nexport const a = forward\n',
+      "ts/memory.ts": 'import { forward } from "./forward.ts"\nexport const a = forward\n',
       "ts/conventions.ts": 'import type { A } from "./options/arrays.ts"\nexport type B = A\n',
-      "ts/functional.ts": 'import { a } from "./memory.ts"\nexport const forward = a\n',
+      "ts/forward.ts": 'import { a } from "./memory.ts"\nexport const forward = a\n',
       "ts/entry/index.ts": 'import { kernelBase64 } from "../generated/kernel-bytes.ts"\nexport * from "../index.ts"\n',
     }
     expect(found(5, files)).toEqual(["ts/conventions.ts:1", "ts/memory.ts:1"])
