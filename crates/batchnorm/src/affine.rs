@@ -12,9 +12,10 @@
 //! A channel whose coefficients leave the normal range of the element type takes a path of its own:
 //! scalar, in f64, rounded once ([`Exact`]). It is rare; its neighbours keep their bits.
 
-use crate::lanes::{Element, LANES, Lanes, Real, Wide, cells_of, magnitude};
+use crate::lanes::{Element, LANES, Lanes, Real, Wide, magnitude};
 use crate::state::inverse_deviation;
 use core::cell::Cell;
+use core::iter;
 use wide::f64x4;
 
 pub mod channels_first;
@@ -221,13 +222,30 @@ pub(crate) fn activate<V: Real>(relu: bool, y: V) -> V {
 #[inline(never)]
 fn add_residual<E: Element>(
     coefficients: &[Affine<E::Lanes>],
-    [x, y, residual]: [&[Cell<E>]; 3],
+    cells: [&[Cell<E>]; 3],
     relu: bool,
 ) {
-    for group in 0..x.len().div_ceil(LANES) {
-        let affine = &coefficients[group.min(coefficients.len() - 1)];
-        let sum = affine.apply(cells_of(x, group)) + cells_of(residual, group);
-        activate(relu, sum).store(&y[group * LANES..]);
+    match coefficients {
+        [shared] => add_residual_lanes(iter::repeat(shared), cells, relu),
+        _ => add_residual_lanes(coefficients.iter(), cells, relu),
+    }
+}
+
+#[inline(always)]
+fn add_residual_lanes<'a, V: Lanes + 'a>(
+    mut coefficients: impl Iterator<Item = &'a Affine<V>>,
+    cells: [&[Cell<V::Element>]; 3],
+    relu: bool,
+) {
+    let map = |affine: &Affine<V>, x, residual| activate(relu, affine.apply(x) + residual);
+    let [(x, x_rest), (y, y_rest), (residual, residual_rest)] =
+        cells.map(|cells| cells.as_chunks::<LANES>());
+    for (((x, y), residual), affine) in x.iter().zip(y).zip(residual).zip(&mut coefficients) {
+        map(affine, V::load(x), V::load(residual)).store(y);
+    }
+    if let (false, Some(affine)) = (x_rest.is_empty(), coefficients.next()) {
+        let [x, residual] = [x_rest, residual_rest].map(|rest| V::load_part(rest, V::ZERO));
+        map(affine, x, residual).store(y_rest);
     }
 }
 

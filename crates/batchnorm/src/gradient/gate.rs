@@ -9,10 +9,12 @@
 
 use super::counts;
 use crate::affine::{Affine, Channels, Map, channels_last::Table};
-use crate::lanes::{Element, LANES, Lanes, Real, cells_of};
+use crate::lanes::{Element, LANES, Lanes, Real};
 use crate::piece::{Extent, Rows};
 use crate::view::Blocking;
 use core::cell::Cell;
+use core::iter;
+use wide::f64x4;
 
 /// The arrays of a gate.
 pub struct Operands<'a, E> {
@@ -90,22 +92,58 @@ impl<E: Element> Run<'_, E> {
     /// Groups of lanes, which share one set of coefficients or have one each.
     #[inline(never)]
     fn lanes(&self, coefficients: &[Affine<E::Lanes>]) {
+        match coefficients {
+            [shared] => self.each_lanes(|| iter::repeat(shared)),
+            _ => self.each_lanes(|| coefficients.iter()),
+        }
+    }
+
+    #[inline(always)]
+    fn each_lanes<'c, I: Iterator<Item = &'c Affine<E::Lanes>>>(
+        &self,
+        coefficients: impl Fn() -> I,
+    ) where
+        E: 'c,
+    {
         let zero = E::Lanes::ZERO;
-        for group in 0..self.x.len().div_ceil(LANES) {
-            let affine = &coefficients[group.min(coefficients.len() - 1)];
-            let x = cells_of(self.x, group);
-            let mut dy = cells_of(self.dy, group);
-            if self.relu {
-                let y = affine.apply(x);
-                let y = self.residual.map_or(y, |residual| y + cells_of(residual, group));
-                dy = y.select_le(zero, zero, dy);
+        let relu = |affine: &Affine<E::Lanes>, x, residual: Option<E::Lanes>, dy: E::Lanes| {
+            let y = affine.apply(x);
+            residual.map_or(y, |residual| y + residual).select_le(zero, zero, dy)
+        };
+        let part = |cells: &[Cell<E>]| E::Lanes::load_part(cells, zero);
+        let (x, x_rest) = self.x.as_chunks::<LANES>();
+        let (dy, dy_rest) = self.dy.as_chunks::<LANES>();
+        let last = || coefficients().nth(x.len()).filter(|_| !x_rest.is_empty());
+        if self.relu && let Some(residual) = self.residual {
+            let (residual, rest) = residual.as_chunks::<LANES>();
+            for (((x, dy), residual), affine) in x.iter().zip(dy).zip(residual).zip(coefficients()) {
+                let residual = Some(E::Lanes::load(residual));
+                relu(affine, E::Lanes::load(x), residual, E::Lanes::load(dy)).store(dy);
             }
-            if let Some(weights) = self.weights {
-                let counts = E::Lanes::from_f64x4(counts(cells_of::<f64>(weights, group)));
-                dy = counts.select_le(zero, zero, dy);
-                counts.select_le(zero, affine.center, x).store(&self.x[group * LANES..]);
+            if let Some(affine) = last() {
+                relu(affine, part(x_rest), Some(part(rest)), part(dy_rest)).store(dy_rest);
             }
-            dy.store(&self.dy[group * LANES..]);
+        } else if self.relu {
+            for ((x, dy), affine) in x.iter().zip(dy).zip(coefficients()) {
+                relu(affine, E::Lanes::load(x), None, E::Lanes::load(dy)).store(dy);
+            }
+            if let Some(affine) = last() {
+                relu(affine, part(x_rest), None, part(dy_rest)).store(dy_rest);
+            }
+        }
+        if let Some(weights) = self.weights {
+            let (weights, rest) = weights.as_chunks::<LANES>();
+            let leave = |affine: &Affine<E::Lanes>, weights, x: &[_], dy: &[_]| {
+                let counts = E::Lanes::from_f64x4(counts(weights));
+                counts.select_le(zero, zero, part(dy)).store(dy);
+                counts.select_le(zero, affine.center, part(x)).store(x);
+            };
+            for (((x, dy), affine), weights) in x.iter().zip(dy).zip(coefficients()).zip(weights) {
+                leave(affine, f64x4::load(weights), x, dy);
+            }
+            if let Some(affine) = last() {
+                leave(affine, f64x4::load_part(rest, f64x4::ZERO), x_rest, dy_rest);
+            }
         }
     }
 
