@@ -11,7 +11,7 @@ import {
 } from "./options/channels.ts"
 import { checkOptions, checkSomeElements, missing } from "./options/settings.ts"
 import { checkWeights } from "./options/weights.ts"
-import { reduceTile } from "./reduce.ts"
+import { readCount, reduceTile } from "./reduce.ts"
 import { readColumn, writeColumn } from "./stream.ts"
 import type {
   ChannelOptions,
@@ -98,9 +98,9 @@ export function forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArr
   })
   saved.gamma?.set(channels.gamma as ArrayLike<number>)
   saved.beta?.set(channels.beta as ArrayLike<number>)
-  if (weights) saved.count.set(weights.totals)
-  else saved.count.fill(countOf(view))
   if (statistics) {
+    if (weights) saved.count.set(weights.totals)
+    else saved.count.fill(countOf(view))
     saved.mean.set(statistics.mean)
     saved.variance.set(statistics.variance)
   }
@@ -115,6 +115,7 @@ export function forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArr
       reduceTile(view, tile, kernels, port, weights)
       readColumn(columns.mean, tile, saved.mean)
       readColumn(columns.variance, tile, saved.variance)
+      readCount(tile, weights, saved.count)
     }
     writeColumn(columns.gamma, tile, saved.gamma ?? undefined, 1)
     writeColumn(columns.beta, tile, saved.beta ?? undefined, 0)

@@ -36,14 +36,12 @@ export function partsOf(
   checkChannelCount(elements(sizes), channels, axesOf(kept, shape.length), name)
   const weighting = checkWeights(weights, shape, kept, undefined)
   const view = viewOf(shape, 2 ** shape.length - 1 - kept)
-  const count = countOf(view)
   const parts = noParts(channels)
-  if (count === 0) return parts
-  reduce(view, array, weighting, { mean: parts.mean, meanRest: parts.meanRest, variance: parts.m2 })
+  if (countOf(view) === 0) return parts
+  const { count, mean, meanRest, m2 } = parts
+  reduce(view, array, weighting, { count, mean, meanRest, variance: m2 })
   for (let channel = 0; channel < channels; channel++) {
-    const own = weighting ? (weighting.totals[channel] as number) : count
-    parts.count[channel] = own
-    parts.m2[channel] = (parts.m2[channel] as number) * own
+    m2[channel] = (m2[channel] as number) * (count[channel] as number)
   }
   return parts
 }

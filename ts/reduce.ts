@@ -13,6 +13,8 @@ interface Reduced {
   readonly variance: Vector
   /** What rounding the mean took away. */
   readonly meanRest?: Vector
+  /** m, or Σw. */
+  readonly count?: Vector
 }
 
 /** The moments of an array. */
@@ -25,6 +27,7 @@ export function reduce(view: View, x: Checked, weights: Weighting | undefined, i
     readColumn(columns.mean, tile, into.mean)
     readColumn(columns.variance, tile, into.variance)
     if (into.meanRest) readColumn(columns.meanRest, tile, into.meanRest)
+    if (into.count) readCount(tile, weights, into.count)
   }
 }
 
@@ -32,4 +35,12 @@ export function reduce(view: View, x: Checked, weights: Weighting | undefined, i
 export function reduceTile(view: View, tile: Tile, kernels: Kernels, x: Port, weights: Weighting | undefined): void {
   const run = weights ? kernels.weightedMoments : kernels.moments
   pass(view, tile, weights ? [x, weigh(weights)] : [x], [], run)
+}
+
+/** Reads the counts of a tile that was reduced. */
+export function readCount(tile: Tile, weights: Weighting | undefined, into: Vector): void {
+  readColumn(columns.count, tile, into)
+  if (!weights) return
+  const end = tile.start + tile.length
+  for (let channel = tile.start; channel < end; channel++) into[channel] = (into[channel] as number) / weights.scale
 }

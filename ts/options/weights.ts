@@ -1,7 +1,7 @@
-import { type Step, stepsOf, stridesOf, walk } from "../broadcast.ts"
+import { stepsOf, stridesOf, walk } from "../broadcast.ts"
 import { ArgumentError, ShapeError } from "../errors.ts"
 import type { Maybe, Weights } from "../types.ts"
-import type { Weighting } from "../weighting.ts"
+import { partLength, readPart, type Weighting } from "../weighting.ts"
 import { elements } from "./arrays.ts"
 import { hasAxis } from "./axes.ts"
 import { describe } from "./describe.ts"
@@ -58,19 +58,31 @@ function checkTotals(totals: Float64Array, above: number): void {
 
 /** Booleans, or finite numbers from 0 on; the largest. */
 function checkEach(data: ArrayLike<number | boolean>, name: string): number {
+  if (!ArrayBuffer.isView(data)) checkTypes(data, name)
   let largest = 0
-  for (let index = 0; index < data.length; index++) {
-    const value = data[index]
-    const weight = value === true ? 1 : value === false ? 0 : value
-    if (typeof weight !== "number" || !(weight >= 0) || weight === Number.POSITIVE_INFINITY) {
-      throw new ArgumentError(`${name}[${index}]`, "true, false or a finite weight from 0 on", describe(value))
+  for (let start = 0; start < data.length; start += partLength) {
+    const weights = readPart(data, start)
+    for (let index = 0; index < weights.length; index++) {
+      const weight = weights[index] as number
+      if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY)) throw notWeight(data, start + index, name)
+      if (weight > largest) largest = weight
     }
-    if (weight > largest) largest = weight
   }
   return largest
 }
 
-/** Σw of each statistic, with what the additions round away kept. */
+function checkTypes(data: ArrayLike<unknown>, name: string): void {
+  for (let index = 0; index < data.length; index++) {
+    const type = typeof data[index]
+    if (type !== "number" && type !== "boolean") throw notWeight(data, index, name)
+  }
+}
+
+function notWeight(data: ArrayLike<unknown>, index: number, name: string): ArgumentError {
+  return new ArgumentError(`${name}[${index}]`, "true, false or a finite weight from 0 on", describe(data[index]))
+}
+
+/** Σw of each statistic, as plain sums: exact for masks, and near enough to judge by. */
 function totalsOf(
   data: ArrayLike<number | boolean>,
   own: readonly number[],
@@ -83,30 +95,31 @@ function totalsOf(
   // The statistics that the weights tell apart, and where in them each weight and each statistic belongs.
   const distinct = axes.map((axis) => (hasAxis(kept, axis) ? (aligned[axis] as number) : 1))
   const strides = stridesOf(distinct, shape)
-  const high = new Float64Array(elements(distinct))
-  const low = new Float64Array(high.length)
-  let at = 0
-  walk(stepsOf(aligned, strides), 0, data.length, (offset, stride, count) => {
-    for (let index = offset; count > 0; count--, index += stride) {
-      const weight = Number(data[at++])
-      const before = high[index] as number
-      const sum = before + weight
-      const part = sum - before
-      low[index] = (low[index] as number) + (before - (sum - part) + (weight - part))
-      high[index] = sum
-    }
-  })
+  const sums = new Float64Array(elements(distinct))
+  const steps = stepsOf(aligned, strides)
+  for (let start = 0; start < data.length; start += partLength) {
+    const weights = readPart(data, start)
+    let next = 0
+    walk(steps, start, weights.length, (offset, stride, count) => {
+      const end = next + count
+      let at = next
+      for (let index = offset; at < end; index += stride) {
+        sums[index] = (sums[index] as number) + (weights[at++] as number)
+      }
+      next = at
+    })
+  }
   const statistics = axes.filter((axis) => hasAxis(kept, axis))
   const sizes = statistics.map((axis) => shape[axis] as number)
-  const steps: readonly Step[] = stepsOf(
+  const back = stepsOf(
     sizes,
     statistics.map((axis) => strides[axis] as number),
   )
   const totals = new Float64Array(elements(sizes))
   let next = 0
-  walk(steps, 0, totals.length, (offset, stride, count) => {
+  walk(back, 0, totals.length, (offset, stride, count) => {
     for (let index = offset; count > 0; count--, index += stride) {
-      totals[next++] = ((high[index] as number) + (low[index] as number)) * repeats
+      totals[next++] = (sums[index] as number) * repeats
     }
   })
   return totals
