@@ -23,7 +23,7 @@ interface Heap {
   readonly channels: number
   readonly view: number
   readonly staging: number
-  /** Bytes of each of the two staging buffers. */
+  /** Bytes of each of the staging buffers. */
   readonly stagingBytes: number
   /** Most channels of a piece. */
   readonly tile: number
