@@ -9,7 +9,7 @@ import { one } from "./tally.mjs"
 const wanted = ["f32x4", "f64x2"].flatMap((lanes) => ["add", "sub", "mul"].map((verb) => `${lanes}.${verb}`))
 
 /** Bytes after brotli. */
-const budget = { "index.js": 90_000, "slim.js": 16_000, "kernel.wasm": 52_000 }
+const budget = { "index.js": 100_000, "slim.js": 18_500, "kernel.wasm": 54_000 }
 
 /**
  * Judges the artefacts as they are shipped.

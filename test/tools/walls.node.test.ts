@@ -112,7 +112,7 @@ describe("wall 3, the buffer of the memory", () => {
 describe("wall 4, judging input", () => {
   test.each(["ShapeError", "ArgumentError", "errors.ShapeError"])("finds a new %s", (name) => {
     const text = `export function f(): never {\n  throw new ${name}("x")\n}\n`
-    expect(found(4, { "ts/forward.ts": text })).toEqual(["ts/functional.ts:2"])
+    expect(found(4, { "ts/forward.ts": text })).toEqual(["ts/forward.ts:2"])
     expect(found(4, { "ts/options/arrays.ts": text })).toEqual([])
   })
 
@@ -123,11 +123,11 @@ describe("wall 4, judging input", () => {
 
 describe("wall 5, imports", () => {
   test.each([
-    'import { forward } from "../../ts/functional.ts"',
+    'import { forward } from "../../ts/forward.ts"',
     'import type { Saved } from "../../dist/index.js"',
     'const kernel = await import("../../ts/memory.ts")',
     'const bytes = readFileSync(new URL("../../dist/kernel.wasm", import.meta.url))',
-    'import { forward } from "batchnorm/functional"',
+    'import { forward } from "batchnorm/forward"',
   ])("finds %s", (line) => {
     for (const path of ["test/unit/a.test.ts", "examples/digits/main.ts"]) {
       expect(found(5, { [path]: `// reaches in\n${line}\n` })).toEqual([`${path}:2`])

@@ -220,11 +220,7 @@ pub(crate) fn activate<V: Real>(relu: bool, y: V) -> V {
 /// y = (x-c)·a + b + residual, then ReLU if there is one, along a run of elements. Its groups of
 /// lanes share one set of coefficients or have one each. Any of the arrays may be the same.
 #[inline(never)]
-fn add_residual<E: Element>(
-    coefficients: &[Affine<E::Lanes>],
-    cells: [&[Cell<E>]; 3],
-    relu: bool,
-) {
+fn add_residual<E: Element>(coefficients: &[Affine<E::Lanes>], cells: [&[Cell<E>]; 3], relu: bool) {
     match coefficients {
         [shared] => add_residual_lanes(iter::repeat(shared), cells, relu),
         _ => add_residual_lanes(coefficients.iter(), cells, relu),

@@ -99,10 +99,8 @@ impl<E: Element> Run<'_, E> {
     }
 
     #[inline(always)]
-    fn each_lanes<'c, I: Iterator<Item = &'c Affine<E::Lanes>>>(
-        &self,
-        coefficients: impl Fn() -> I,
-    ) where
+    fn each_lanes<'c, I: Iterator<Item = &'c Affine<E::Lanes>>>(&self, coefficients: impl Fn() -> I)
+    where
         E: 'c,
     {
         let zero = E::Lanes::ZERO;
@@ -114,9 +112,12 @@ impl<E: Element> Run<'_, E> {
         let (x, x_rest) = self.x.as_chunks::<LANES>();
         let (dy, dy_rest) = self.dy.as_chunks::<LANES>();
         let last = || coefficients().nth(x.len()).filter(|_| !x_rest.is_empty());
-        if self.relu && let Some(residual) = self.residual {
+        if self.relu
+            && let Some(residual) = self.residual
+        {
             let (residual, rest) = residual.as_chunks::<LANES>();
-            for (((x, dy), residual), affine) in x.iter().zip(dy).zip(residual).zip(coefficients()) {
+            for (((x, dy), residual), affine) in x.iter().zip(dy).zip(residual).zip(coefficients())
+            {
                 let residual = Some(E::Lanes::load(residual));
                 relu(affine, E::Lanes::load(x), residual, E::Lanes::load(dy)).store(dy);
             }
