@@ -3,7 +3,7 @@ import { merge, noParts, type Parts, partsOf } from "./merge.ts"
 import { checkSameChannels, layerAxes } from "./options/axes.ts"
 import { checkBytes } from "./options/bytes.ts"
 import { checkJsonAxes, checkJsonNumbers, checkParts, checkRecord, checkVersion } from "./options/json.ts"
-import { checkChannels, checkInstance, checkOptions } from "./options/settings.ts"
+import { checkChannels, checkInstance, checkOptions, checkWhole } from "./options/settings.ts"
 import type { Maybe, NdArray, Vector, Weights } from "./types.ts"
 
 const version = 1
@@ -121,9 +121,9 @@ export class Moments {
    */
   static fromBytes(bytes: Uint8Array): Moments {
     const view = checkBytes(bytes, 4 * headerWords, magic)
-    checkVersion(view.getInt32(4, true), version, "bytes: version")
-    const channels = checkChannels(view.getInt32(8, true), "bytes: channels")
-    const axes = view.getInt32(12, true)
+    checkVersion(view.getInt32(4, true), version, "bytes.version")
+    const channels = checkChannels(view.getInt32(8, true), "bytes.channels")
+    const axes = checkWhole(view.getInt32(12, true), 0, "bytes.axes")
     const start = columnsStart(axes)
     checkBytes(bytes, start + columns.length * 8 * channels, magic, true)
     const axis = Array.from({ length: axes }, (_, index) => view.getInt32(4 * (headerWords + index), true))
@@ -133,7 +133,7 @@ export class Moments {
       channels,
       axis,
       columns.map((_, column) => numbers(column)),
-      "bytes: ",
+      "bytes.",
     )
   }
 
@@ -163,7 +163,8 @@ export class Moments {
     numbers: readonly (readonly number[])[],
     prefix: string,
   ): Moments {
-    const moments = new Moments(channels, { axis: checkJsonAxes(axis, `${prefix}axis`) })
+    const name = `${prefix}axis`
+    const moments = new Moments(channels, { axis: layerAxes(checkJsonAxes(axis, name), name) })
     const parts = Object.fromEntries(columns.map((name, index) => [name, numbers[index]]))
     checkParts(parts.count as number[], parts.m2 as number[], prefix)
     for (const name of columns) moments.#parts[name].set(parts[name] as number[])

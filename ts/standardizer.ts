@@ -113,7 +113,7 @@ export class Standardizer {
     const record = checkRecord(json, ["version"], "json")
     checkVersion(record.version, version, "json.version")
     checkRecord(json, ["axis", "mean", "variance"], "json")
-    const standardizer = new Standardizer({ axis: checkJsonAxes(record.axis, "json.axis") })
+    const standardizer = new Standardizer({ axis: layerAxes(checkJsonAxes(record.axis, "json.axis"), "json.axis") })
     if (record.mean === null && record.variance === null) return standardizer
     const mean = Float64Array.from(checkJsonNumbers(record.mean, undefined, "json.mean"))
     const variance = Float64Array.from(checkJsonNumbers(record.variance, mean.length, "json.variance"))

@@ -36,15 +36,15 @@ export function hasAxis(mask: number, axis: number): boolean {
 }
 
 /** A layer's channel axes, whose rank is not known yet. */
-export function layerAxes(axis: number | readonly number[]): readonly number[] {
+export function layerAxes(axis: number | readonly number[], name = "axis"): readonly number[] {
   const axes = typeof axis === "number" ? [axis] : axis
-  if (!Array.isArray(axes)) throw new ArgumentError("axis", "an axis or an array of axes", describe(axis))
+  if (!Array.isArray(axes)) throw new ArgumentError(name, "an axis or an array of axes", describe(axis))
   for (const [index, one] of axes.entries()) {
-    const name = typeof axis === "number" ? "axis" : `axis[${index}]`
+    const where = typeof axis === "number" ? name : `${name}[${index}]`
     if (!Number.isInteger(one) || one < -maxRank || one >= maxRank) {
-      throw new ArgumentError(name, `an axis from ${-maxRank} to ${maxRank - 1}`, describe(one))
+      throw new ArgumentError(where, `an axis from ${-maxRank} to ${maxRank - 1}`, describe(one))
     }
-    if (axes.indexOf(one) !== index) throw new ArgumentError(name, "each axis once", `${one} twice`)
+    if (axes.indexOf(one) !== index) throw new ArgumentError(where, "each axis once", `${one} twice`)
   }
   return [...axes]
 }
