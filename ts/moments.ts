@@ -165,8 +165,8 @@ export class Moments {
   ): Moments {
     const name = `${prefix}axis`
     const moments = new Moments(channels, { axis: layerAxes(checkJsonAxes(axis, name), name) })
-    const parts = Object.fromEntries(columns.map((name, index) => [name, numbers[index]]))
-    checkParts(parts.count as number[], parts.m2 as number[], prefix)
+    const parts = Object.fromEntries(columns.map((name, index) => [name, numbers[index] as number[]]))
+    checkParts(parts, prefix)
     for (const name of columns) moments.#parts[name].set(parts[name] as number[])
     return moments
   }

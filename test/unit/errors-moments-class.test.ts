@@ -4,7 +4,6 @@ import { numbers } from "./support/arrays.ts"
 import { argumentError, expectRefused, goneError, type Refusal } from "./support/refuses.ts"
 
 const x = { data: Float32Array.from(numbers(12)), shape: [4, 3] }
-const wrote = "what Moments.toBytes wrote"
 const whole = "a whole number from 1 on, below 2^31"
 
 describe("bytes that toBytes did not write are refused, by what is wrong with them", () => {
@@ -48,6 +47,19 @@ describe("bytes that toBytes did not write are refused, by what is wrong with th
     }
     for (const value of [-1, -Number.MIN_VALUE, Number.NEGATIVE_INFINITY]) {
       refused(float(3, 2, value), argumentError("bytes.m2[2]", "a sum of squares from 0 on", `${value}`))
+    }
+  })
+
+  test("a mean or squares of nothing, which a later push would have added to its own", () => {
+    const nothing = new Moments(3, { axis: [-1, 0] }).toBytes()
+    for (const [column, name] of ["mean", "meanRest", "m2", "m2Rest"].entries()) {
+      for (const value of [5, -0.5, Number.NaN]) {
+        const bytes = nothing.slice()
+        new DataView(bytes.buffer).setFloat64(24 + 8 * (3 * (column + 1) + 2), value, true)
+        const isNegative = name === "m2" && value < 0
+        const expected = isNegative ? "a sum of squares from 0 on" : "0, since nothing was counted"
+        refused(bytes, argumentError(`bytes.${name}[2]`, expected, `${value}`))
+      }
     }
   })
 

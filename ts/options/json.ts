@@ -52,8 +52,12 @@ export function checkJsonAxes(axes: unknown, name: string): readonly number[] {
   return axes
 }
 
-/** Counts from 0 on and sums of squares that are not negative; NaN is what a NaN among the data leaves in m2. */
-export function checkParts(count: readonly number[], m2: readonly number[], prefix: string): void {
+/**
+ * Counts from 0 on, sums of squares that are not negative, and zeros where nothing was counted; NaN is what a NaN among
+ * the data leaves.
+ */
+export function checkParts(columns: Readonly<Record<string, readonly number[]>>, prefix: string): void {
+  const { count = [], m2 = [] } = columns
   for (const [channel, value] of count.entries()) {
     if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
       throw new ArgumentError(`${prefix}count[${channel}]`, "a finite number from 0 on", `${value}`)
@@ -61,5 +65,11 @@ export function checkParts(count: readonly number[], m2: readonly number[], pref
   }
   for (const [channel, value] of m2.entries()) {
     if (value < 0) throw new ArgumentError(`${prefix}m2[${channel}]`, "a sum of squares from 0 on", `${value}`)
+  }
+  for (const [name, column] of Object.entries(columns)) {
+    const channel = column.findIndex((value, index) => count[index] === 0 && value !== 0)
+    if (channel >= 0) {
+      throw new ArgumentError(`${prefix}${name}[${channel}]`, "0, since nothing was counted", `${column[channel]}`)
+    }
   }
 }
