@@ -11,7 +11,7 @@ import {
   shapeError,
   thrown,
 } from "./support/refuses.ts"
-import { bench, broadcast, perChannel } from "./support/slots.ts"
+import { bench, broadcast, perChannel, sums } from "./support/slots.ts"
 
 interface Bad {
   readonly is: string
@@ -171,7 +171,7 @@ const ours: Bad[] = [
 ]
 
 test.each([...bad, ...ours])("$is is refused, wherever a parameter goes", ({ make, due }) => {
-  for (const { call, argument, run } of [...perChannel, ...broadcast]) {
+  for (const { call, argument, run } of [...perChannel, ...broadcast, ...sums]) {
     for (const setting of settings("ordinary", "resident")) {
       const around = bench(setting)
       const value = make() as number[]
@@ -191,7 +191,7 @@ const noArrays = [
 ] as const
 
 test.each(noArrays)("%s in place of numbers is refused", (value, actual) => {
-  for (const [slots, expected] of [[perChannel, oneEach] as const, [broadcast, anyForm] as const]) {
+  for (const [slots, expected] of [[perChannel, oneEach] as const, [[...broadcast, ...sums], anyForm] as const]) {
     for (const { call, argument, run } of slots) {
       const around = bench(ordinary)
       const due = argumentError(argument, expected, actual)

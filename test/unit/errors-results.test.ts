@@ -14,7 +14,7 @@ import {
 import { expect, test } from "vitest"
 import { keep, label, numbers, place, type Setting, settings, types } from "./support/arrays.ts"
 import { argumentError, expectRefused, goneError, type Refusal, shapeError } from "./support/refuses.ts"
-import { type Bench, bench, outputs, shape } from "./support/slots.ts"
+import { type Bench, bench, operands, outputs, shape } from "./support/slots.ts"
 
 const inBoth = settings("ordinary", "resident")
 const ordinary = { type: "float32", home: "ordinary" } as const
@@ -31,6 +31,7 @@ interface Elementwise {
 /** Whatever is to be like x: results, and dy. */
 const likeX: readonly Elementwise[] = [
   ...outputs,
+  ...operands,
   { call: "backward", argument: "dy", run: (dy, { x, saved }) => backward(dy, x, saved) },
   { call: "BatchNorm.backward", argument: "dy", run: (dy, { layer }) => layer.backward(dy) },
 ]
@@ -136,6 +137,12 @@ const vectors: readonly VectorSlot[] = [
     call: "backward",
     argument: `out.${name}`,
     run: (vector: Vector, { x, dy, out, saved }: Bench) => backward(dy, x, saved, { out: { dx: out, [name]: vector } }),
+  })),
+  ...(["dmean", "dvariance"] as const).map((name) => ({
+    call: "backward",
+    argument: `out.${name}`,
+    run: (vector: Vector, { x, dy, out, saved }: Bench) =>
+      backward(dy, x, { ...saved, frozen: true }, { need: ["dx", name], out: { dx: out, [name]: vector } }),
   })),
 ]
 

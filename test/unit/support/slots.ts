@@ -5,9 +5,13 @@ import {
   foldIntoDense,
   forward,
   infer,
+  Moments,
   moments,
   type NdArray,
+  normalizeMoments,
   type Saved,
+  Standardizer,
+  sufficientStatistics,
 } from "batchnorm"
 import { numbers, place, type Setting } from "./arrays.ts"
 
@@ -20,7 +24,10 @@ export interface Bench {
   readonly dy: NdArray
   readonly out: NdArray
   readonly saved: Saved
+  /** It has a forward pass to go back from. */
   readonly layer: BatchNorm
+  readonly moments: Moments
+  readonly standardizer: Standardizer
   readonly watched: Readonly<Record<string, ArrayBufferView>>
 }
 
@@ -34,13 +41,16 @@ export function bench(setting: Setting): Bench {
   layer.dgamma.set([7, 8, 9])
   layer.dbeta.set([7, 8, 9])
   const { gamma, beta, runningMean, runningVariance, dgamma, dbeta } = layer
+  const moments = new Moments(3).push(x)
+  const standardizer = new Standardizer().adapt([x])
   const watched = {
+    ...{ momentsCount: moments.count, momentsMean: moments.mean, m2: moments.m2, columnMeans: standardizer.mean },
     ...{ x: x.data, dy: dy.data, out: out.data },
     ...{ gamma, beta, runningMean, runningVariance, dgamma, dbeta },
     ...{ mean: saved.mean, variance: saved.variance, count: saved.count },
     ...{ savedGamma: saved.gamma!, savedBeta: saved.beta! },
   }
-  return { setting, x, dy, out, saved, layer, watched }
+  return { setting, x, dy, out, saved, layer, moments, standardizer, watched }
 }
 
 /** An argument of a function: its name in errors, and a call with it. */
@@ -76,6 +86,54 @@ export const inputs: readonly Slot[] = [
     argument: "weights",
     run: (x, { layer, out }) => foldIntoDense(x, null, layer, { out: { weights: out } }),
   },
+  { call: "sufficientStatistics", argument: "x", run: (x) => sufficientStatistics(x, [0]) },
+  { call: "Moments.push", argument: "x", run: (x, { moments }) => moments.push(x) },
+  { call: "Standardizer.adapt", argument: "batches[1]", run: (x, { dy, standardizer }) => standardizer.adapt([dy, x]) },
+  {
+    call: "Standardizer.transform",
+    argument: "x",
+    run: (x, { standardizer, out }) => standardizer.transform(x, { out }),
+  },
+  { call: "Standardizer.invert", argument: "x", run: (x, { standardizer, out }) => standardizer.invert(x, { out }) },
+  { call: "BatchNorm.recalibrate", argument: "batches[1]", run: (x, { dy, layer }) => layer.recalibrate([dy, x]) },
+]
+
+/** The same of arguments that may be left out. */
+export const operands: readonly Slot[] = [
+  {
+    call: "forward",
+    argument: "residual",
+    run: (residual, { x, out, saved }) =>
+      forward(x, { gamma: [1, 1, 1], beta: [0, 0, 0], residual, out: { y: out, saved } }),
+  },
+  {
+    call: "forward, given statistics, relu",
+    argument: "residual",
+    run: (residual, { x, out, saved }) =>
+      forward(x, { ...saved, activation: "relu", residual, out: { y: out, saved } }),
+  },
+  { call: "infer", argument: "residual", run: (residual, { x, out, saved }) => infer(x, { ...saved, residual, out }) },
+  {
+    call: "backward",
+    argument: "residual",
+    run: (residual, { x, dy, out, saved }) =>
+      backward(dy, x, { ...saved, hasResidual: true }, { residual, out: { dx: out } }),
+  },
+  {
+    call: "BatchNorm.forward",
+    argument: "residual",
+    run: (residual, { x, layer, out }) => layer.forward(x, { residual, out }),
+  },
+  {
+    call: "BatchNorm.forward, not training",
+    argument: "residual",
+    run: (residual, { x, layer, out }) => layer.forward(x, { residual, training: false, out }),
+  },
+  {
+    call: "BatchNorm.infer",
+    argument: "residual",
+    run: (residual, { x, layer, out }) => layer.infer(x, { residual, out }),
+  },
 ]
 
 /** Every argument that is an array of elements and written. */
@@ -97,6 +155,27 @@ export const outputs: readonly Slot[] = [
   },
   { call: "BatchNorm.backward", argument: "out.dx", run: (dx, { dy, layer }) => layer.backward(dy, { out: { dx } }) },
   { call: "BatchNorm.infer", argument: "out", run: (out, { x, layer }) => layer.infer(x, { out }) },
+  {
+    call: "backward",
+    argument: "out.dresidual",
+    run: (dresidual, { x, dy, saved }) =>
+      backward(dy, x, { ...saved, hasResidual: true }, { need: ["dresidual"], out: { dresidual } }),
+  },
+  {
+    call: "BatchNorm.backward",
+    argument: "out.dresidual",
+    run: (dresidual, { x, dy }) => {
+      const layer = new BatchNorm(3)
+      layer.forward(x, { residual: x })
+      return layer.backward(dy, { need: ["dresidual"], out: { dresidual } })
+    },
+  },
+  {
+    call: "Standardizer.transform",
+    argument: "out",
+    run: (out, { x, standardizer }) => standardizer.transform(x, { out }),
+  },
+  { call: "Standardizer.invert", argument: "out", run: (out, { x, standardizer }) => standardizer.invert(x, { out }) },
 ]
 
 type Parameter = NdArray | readonly number[]
@@ -167,3 +246,20 @@ export const broadcast: readonly Slot<Parameter | number>[] = (["mean", "varianc
     },
   }),
 )
+
+/** Every other argument that broadcasts, to whatever else. */
+export const sums: readonly Slot<Parameter | number>[] = [
+  ...(["count", "meanSs", "varianceSs", "shift"] as const).map((argument, index) => ({
+    call: "normalizeMoments",
+    argument,
+    run: (value: Parameter | number) => {
+      const [count, meanSs, varianceSs, shift] = [4, 1, 2, 3].map((usual, at) => (at === index ? value : usual))
+      return normalizeMoments(count!, meanSs!, varianceSs!, shift)
+    },
+  })),
+  {
+    call: "sufficientStatistics",
+    argument: "shift",
+    run: (shift, { x }) => sufficientStatistics(x, [0], { shift }),
+  },
+]
