@@ -28,7 +28,7 @@ export function checkWeights(
   // Powers of two beyond 2^±1000 would overflow themselves.
   const exponent = largest > 0 ? Math.max(-1000, Math.min(1000, Math.floor(Math.log2(largest)))) : 0
   const totals = totalsOf(data, own, shape, kept)
-  if (above !== undefined) checkTotals(totals, above)
+  checkTotals(totals, above)
   const steps = stepsOf(shape, stridesOf(own, shape))
   return { data, steps, scale: 2 ** -exponent, totals }
 }
@@ -44,7 +44,13 @@ export function checkSameTotals(count: ArrayLike<number>, { totals }: Weighting)
   }
 }
 
-function checkTotals(totals: Float64Array, above: number): void {
+function checkTotals(totals: Float64Array, above: number | undefined): void {
+  const overflow = totals.findIndex((total) => !Number.isFinite(total))
+  if (overflow >= 0) {
+    const expected = "weights of a finite sum in each channel"
+    throw new ArgumentError("weights", expected, `more than a number holds in channel ${overflow}`)
+  }
+  if (above === undefined) return
   const channel = totals.findIndex((total) => !(total > above))
   if (channel === -1) return
   const expected =
