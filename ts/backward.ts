@@ -58,12 +58,13 @@ export function backward<
   if (!count) throw missing("saved.count", "one number per channel")
   const frozen = checkFlag(saved.frozen, false, "saved.frozen")
   const hasResidual = checkFlag(saved.hasResidual, false, "saved.hasResidual")
+  const hasWeights = checkFlag(saved.hasWeights, false, "saved.hasWeights")
   const given = checkOptions(options, "options", ["need", "out", "residual", "weights"]) ?? {}
   const weights = checkWeights(given.weights, array.shape, channels.kept, undefined)
+  const residual = checkResidual(given.residual, array)
+  checkOperands({ residual, weights }, { hasResidual, hasWeights }, relu)
   if (weights) checkSameTotals(count, weights)
   else checkCounts(count, countOf(view), "saved.count")
-  const residual = checkResidual(given.residual, array)
-  checkOperands(residual, hasResidual, relu)
   const need = checkNeed(given.need, all as unknown as readonly N[], usual as unknown as readonly N[])
   checkAvailable(need, frozen, hasResidual)
   const out = checkOptions(given.out, "out", all) ?? {}

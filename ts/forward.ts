@@ -95,6 +95,7 @@ export function forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArr
     frozen,
     inPlace: isSame(y, array),
     ...((residual || out?.saved?.hasResidual) && { hasResidual: residual !== undefined }),
+    ...((weights || out?.saved?.hasWeights) && { hasWeights: weights !== undefined }),
   })
   saved.gamma?.set(channels.gamma as ArrayLike<number>)
   saved.beta?.set(channels.beta as ArrayLike<number>)

@@ -89,6 +89,8 @@ export interface Saved extends Statistics {
   readonly inPlace: boolean
   /** Present where a residual was added, which `backward` needs again. */
   readonly hasResidual?: boolean
+  /** Present where elements were weighted, for which `backward` needs the weights again. */
+  readonly hasWeights?: boolean
 }
 
 /** The gradients of what `forward` was given. */

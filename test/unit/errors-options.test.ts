@@ -34,7 +34,7 @@ test.each(calls)("%s names the option %s, which there is not", (_, name, known, 
 })
 
 const normalization =
-  "gamma, beta, epsilon, axis, activation, mean, variance, out, count, frozen, inPlace, hasResidual, residual"
+  "gamma, beta, epsilon, axis, activation, mean, variance, out, count, frozen, inPlace, hasResidual, hasWeights, residual"
 
 test.each(["mask", "training", "eps"])("forward and infer name the option %s, which there is not", (name) => {
   const due = (known: string) => argumentError(`options.${name}`, `no such option: there are ${known}`, "1")

@@ -22,6 +22,7 @@ export const inferNames: readonly string[] = [
   "frozen",
   "inPlace",
   "hasResidual",
+  "hasWeights",
   "residual",
 ]
 

@@ -131,7 +131,7 @@ export interface Scaling {
 
 const optionNames = ["mean", "variance", "gamma", "beta", "epsilon", "axis", "activation"]
 /** What `forward` saved has these as well. */
-const savedNames = ["count", "frozen", "inPlace", "hasResidual"]
+const savedNames = ["count", "frozen", "inPlace", "hasResidual", "hasWeights"]
 const anyForm = "a BatchNorm layer or { mean, variance }"
 
 /** A layer or options, of as many channels as the weights have output channels. */

@@ -1,11 +1,16 @@
 import { ArgumentError } from "../errors.ts"
-import type { Checked } from "./arrays.ts"
 import { missing } from "./settings.ts"
 
-/** The residual that forward had, where backward needs it. */
-export function checkOperands(residual: Checked | undefined, hasResidual: boolean, relu: boolean): void {
-  if (relu && hasResidual && !residual) throw missing("residual", "the one that forward was given")
-  if (residual && !hasResidual) throw new ArgumentError("residual", "none, as forward was given", "one")
+/** What forward was given beside x, where backward needs it, and nothing else. */
+export function checkOperands(
+  { residual, weights }: { readonly residual: object | undefined; readonly weights: object | undefined },
+  saved: { readonly hasResidual: boolean; readonly hasWeights: boolean },
+  relu: boolean,
+): void {
+  if (relu && saved.hasResidual && !residual) throw missing("residual", "the one that forward was given")
+  if (residual && !saved.hasResidual) throw new ArgumentError("residual", "none, as forward was given", "one")
+  if (saved.hasWeights && !weights) throw missing("weights", "those that forward was given")
+  if (weights && !saved.hasWeights) throw new ArgumentError("weights", "none, as forward was given", "some")
 }
 
 /** No gradient of what forward was not given. */

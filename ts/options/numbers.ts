@@ -163,12 +163,7 @@ export function checkStatisticsOut(out: NdArray<Vector>, length: number, name: s
 export function checkCounts(counts: ArrayLike<number>, expected: number, name: string): void {
   for (let channel = 0; channel < counts.length; channel++) {
     if (counts[channel] !== expected) {
-      const hint = ": if forward had weights, give them again"
-      throw new ShapeError(
-        `${name}[${channel}]`,
-        `${expected}, the elements of x per channel`,
-        `${counts[channel]}${hint}`,
-      )
+      throw new ShapeError(`${name}[${channel}]`, `${expected}, the elements of x per channel`, `${counts[channel]}`)
     }
   }
 }
