@@ -2,13 +2,12 @@ import { backward } from "./backward.ts"
 import { eachBatch } from "./batches.ts"
 import { type Convention, conventions } from "./conventions.ts"
 import { StateError } from "./errors.ts"
-import { type Forward, forward, infer } from "./forward.ts"
+import { type Forward, forwardInto, infer } from "./forward.ts"
 import { jsonNumber } from "./json.ts"
 import { merge, noParts, partsOf } from "./merge.ts"
-import { type Checked, checkArray, checkOut, elements } from "./options/arrays.ts"
+import { type Checked, checkArray, elements } from "./options/arrays.ts"
 import { axesOf, checkChannelCount, checkLayerAxes, hasAxis, layerAxes } from "./options/axes.ts"
 import { checkSomeBatches } from "./options/batches.ts"
-import { checkResidual } from "./options/channels.ts"
 import { checkAvailable } from "./options/gradients.ts"
 import { checkCount, checkJsonNumbers, checkRecord, checkVersion } from "./options/json.ts"
 import { checkPerChannel, checkVariances } from "./options/numbers.ts"
@@ -228,20 +227,18 @@ export class BatchNorm {
     const update = checkFlag(given.updateRunning, true, "updateRunning")
     const { array, axis, count } = this.#channelsOf(x)
     const { residual, weights } = given
-    const inputs = { x: array, residual: checkResidual(residual, array) }
-    if (given.out !== undefined) checkOut(given.out, array, inputs, "out")
     const out = given.out === undefined ? undefined : { y: given.out }
     const base = { ...this.#options(axis), residual, weights, out }
     const keep = ({ y, saved }: Forward<Y>) => {
       this.#last = { x, saved, residual: residual as Maybe<NdArray>, weights }
       return y
     }
-    if (!training) return keep(forward<T, Y>(x, { ...base, ...this.#statistics() }))
+    if (!training) return keep(forwardInto<T, Y>(x, { ...base, ...this.#statistics() }, "out"))
     const refusesSingle = this.singleElement === "throw"
     checkSomeElements(count, refusesSingle ? 2 : 1, "x")
     if (refusesSingle) checkWeights(weights, array.shape, checkLayerAxes(axis, array.shape), 1)
     if (this.nonFinite === "throw") this.#refuseNonFinite(x, axis, weights)
-    const result = forward<T, Y>(x, base)
+    const result = forwardInto<T, Y>(x, base, "out")
     if (update) this.#follow(result.saved)
     return keep(result)
   }

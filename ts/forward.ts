@@ -57,6 +57,15 @@ export function forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArr
   x: NdArray<T>,
   options?: ForwardOptions<Y, T>,
 ): Forward<Y> {
+  return forwardInto<T, Y>(x, options, "out.y")
+}
+
+/** The same, for callers to whose users `out.y` has another name. */
+export function forwardInto<T extends FloatArray, Y extends NdArray<Like<T>>>(
+  x: NdArray<T>,
+  options: ForwardOptions<Y, T> | undefined,
+  outName: string,
+): Forward<Y> {
   const array = checkArray(x, "x")
   const given: ForwardOptions<Y, T> = checkOptions(options, "options", forwardNames) ?? {}
   const channels = checkChannelOptions(array, given)
@@ -69,10 +78,10 @@ export function forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArr
   const relu = channels.activation === "relu"
   const out = checkOptions(given.out, "out", ["y", "saved"])
   const result = out?.y === undefined ? (emptyLike(array) as unknown as Y) : out.y
-  const y = out?.y === undefined ? ordinary(result) : checkOut(result, array, { x: array, residual }, "out.y")
-  checkApart(y.data, "out.y.data", weights?.data, "weights")
+  const y = out?.y === undefined ? ordinary(result) : checkOut(result, array, { x: array, residual }, outName)
+  checkApart(y.data, `${outName}.data`, weights?.data, "weights")
   // The backward pass looks where the ReLU was 0.
-  if (relu) checkApart(y.data, "out.y.data", residual?.data, "residual.data")
+  if (relu) checkApart(y.data, `${outName}.data`, residual?.data, "residual.data")
   const saved =
     out?.saved === undefined
       ? {
@@ -84,7 +93,7 @@ export function forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArr
         }
       : checkSavedOut(out.saved, channels, statistics, {
           "x.data": array.data,
-          "out.y.data": y.data,
+          [`${outName}.data`]: y.data,
           "residual.data": residual?.data,
           weights: weights?.data,
         })

@@ -421,7 +421,7 @@ test("results that share memory with the weights are refused", () => {
         if (weights instanceof Float64Array && start === 20) return []
         return [
           [() => forward<FloatArray, NdArray>(x, { weights, out: { y: array(start) } }), "out.y.data"],
-          [() => layer.forward<FloatArray, NdArray>(x, { weights, out: array(start) }), "out.y.data"],
+          [() => layer.forward<FloatArray, NdArray>(x, { weights, out: array(start) }), "out.data"],
           [back({ dx: array(start) }), "out.dx.data"],
           [back({ dresidual: array(start) }), "out.dresidual.data"],
           [() => layer.backward<FloatArray, NdArray>(dy, { out: { dx: array(start) } }), "out.dx.data"],
