@@ -1,10 +1,22 @@
-import { BatchNorm, backward, batchNormalization, forward, infer, initSync, moments } from "batchnorm"
+import {
+  BatchNorm,
+  backward,
+  batchNormalization,
+  forward,
+  infer,
+  initSync,
+  Moments,
+  moments,
+  Standardizer,
+  sufficientStatistics,
+} from "batchnorm"
 import { expect, test } from "vitest"
 import { argumentError, expectRefused } from "./support/refuses.ts"
 
 const x = { data: new Float32Array([1, 2, 3, 4]), shape: [2, 2] }
 const statistics = { mean: [0, 0], variance: [1, 1] }
 const { saved } = forward(x)
+const standardizer = new Standardizer().adapt([x])
 const trained = () => {
   const layer = new BatchNorm(2)
   layer.forward(x)
@@ -26,6 +38,20 @@ const calls: readonly (readonly [string, string, string, (options: never) => unk
   ["the layer's backward", "mask", "need, out", (options) => trained().backward(x, options)],
   ["the layer's infer", "training", "residual, out", (options) => new BatchNorm(2).infer(x, options)],
   ["initSync", "url", "source", (options) => initSync(options)],
+  ["sufficientStatistics", "weights", "shift, keepDims", (options) => sufficientStatistics(x, [0], options)],
+  ["sufficientStatistics", "out", "shift, keepDims", (options) => sufficientStatistics(x, [0], options)],
+  ["new Moments", "axes", "axis", (options) => new Moments(2, options)],
+  ["Moments.push", "residual", "weights", (options) => new Moments(2).push(x, options)],
+  ["new Standardizer", "epsilon", "axis", (options) => new Standardizer(options)],
+  ["Standardizer.transform", "weights", "out", (options) => standardizer.transform(x, options)],
+  ["Standardizer.invert", "axis", "out", (options) => standardizer.invert(x, options)],
+  // Weights and residuals where they have no meaning.
+  ["the layer's infer", "weights", "residual, out", (options) => new BatchNorm(2).infer(x, options)],
+  ["the layer's backward", "weights", "need, out", (options) => trained().backward(x, options)],
+  ["the layer's backward", "residual", "need, out", (options) => trained().backward(x, options)],
+  ["batchNormalization", "weights", "out", (options) => batchNormalization(x, 0, 1, 0, 1, 1e-3, options)],
+  ["batchNormalization", "residual", "out", (options) => batchNormalization(x, 0, 1, 0, 1, 1e-3, options)],
+  ["moments", "residual", "keepDims, weights, out", (options) => moments(x, [0], options)],
 ]
 
 test.each(calls)("%s names the option %s, which there is not", (_, name, known, call) => {
@@ -40,6 +66,11 @@ test.each(["mask", "training", "eps"])("forward and infer name the option %s, wh
   const due = (known: string) => argumentError(`options.${name}`, `no such option: there are ${known}`, "1")
   expectRefused(() => forward(x, { [name]: 1 } as never), due(`${normalization}, weights`))
   expectRefused(() => infer(x, { ...statistics, [name]: 1 } as never), due(normalization))
+})
+
+test("infer takes no weights, by which nothing that it computes would change", () => {
+  const due = argumentError("options.weights", `no such option: there are ${normalization}`, "an Array of 2")
+  expectRefused(() => infer(x, { ...statistics, weights: [1, 1] } as never), due)
 })
 
 test("a layer names the option that is misspelt", () => {

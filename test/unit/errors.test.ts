@@ -10,11 +10,14 @@ import {
   infer,
   init,
   initSync,
+  Moments,
   moments,
   type NdArray,
   OutOfMemoryError,
   ShapeError,
+  Standardizer,
   StateError,
+  sufficientStatistics,
   UnsupportedError,
 } from "batchnorm"
 import { describe, expect, test } from "vitest"
@@ -87,6 +90,7 @@ describe("axes", () => {
     const value = axis as number
     refuseAll([
       ["moments", ({ x }) => moments(x, value), argumentError("axes", expected, actual)],
+      ["sufficientStatistics", ({ x }) => sufficientStatistics(x, value), argumentError("axes", expected, actual)],
       [
         "forward",
         ({ x, out }) => forward(x, { axis: value, out: { y: out } }),
@@ -111,6 +115,7 @@ describe("axes", () => {
     const due = (name: string) => argumentError(`${name}[${index}]`, expected, actual)
     refuseAll([
       ["moments", ({ x }) => moments(x, list), due("axes")],
+      ["sufficientStatistics", ({ x }) => sufficientStatistics(x, list), due("axes")],
       ["forward", ({ x, out }) => forward(x, { axis: list, out: { y: out } }), due("axis")],
       ["infer", ({ x, out }) => infer(x, { ...given, axis: list, out }), due("axis")],
       [
@@ -276,6 +281,7 @@ describe("numbers and names", () => {
     const due = (name: string) => argumentError(name, "true or false", JSON.stringify(value))
     refuseAll([
       ["keepDims", ({ x }) => moments(x, [0], { keepDims: flag }), due("keepDims")],
+      ["keepDims", ({ x }) => sufficientStatistics(x, [0], { keepDims: flag }), due("keepDims")],
       ["center", () => new BatchNorm(3, { center: flag }), due("center")],
       ["scale", () => new BatchNorm(3, { scale: flag }), due("scale")],
       ["unbiased", () => new BatchNorm(3, { unbiased: flag }), due("unbiased")],
@@ -351,6 +357,12 @@ describe("options", () => {
     ["BatchNorm.backward", "out", (out, { dy, layer }) => layer.backward(dy, { out })],
     ["BatchNorm.infer", "options", (options, { x, layer }) => layer.infer(x, options)],
     ["initSync", "options", (options) => initSync(options)],
+    ["sufficientStatistics", "options", (options, { x }) => sufficientStatistics(x, [0], options)],
+    ["new Moments", "options", (options) => new Moments(3, options)],
+    ["Moments.push", "options", (options, { x, moments }) => moments.push(x, options)],
+    ["new Standardizer", "options", (options) => new Standardizer(options)],
+    ["Standardizer.transform", "options", (options, { x, standardizer }) => standardizer.transform(x, options)],
+    ["Standardizer.invert", "options", (options, { x, standardizer }) => standardizer.invert(x, options)],
   ]
 
   test.each([
