@@ -1,6 +1,6 @@
 import { expand } from "./broadcast.ts"
 import { checkArray, elements } from "./options/arrays.ts"
-import { checkAxes } from "./options/axes.ts"
+import { checkAxes, hasAxis } from "./options/axes.ts"
 import {
   checkAboveZero,
   checkBroadcast,
@@ -23,7 +23,7 @@ export interface SufficientStatistics {
   readonly meanSs: NdArray<Vector>
   /** Σ(x-shift)². */
   readonly varianceSs: NdArray<Vector>
-  /** As it was given. */
+  /** As it was given, without the reduced axes unless these stay, so that it broadcasts to the sums. */
   readonly shift: NdArray<Vector> | null
 }
 
@@ -76,8 +76,14 @@ export function sufficientStatistics(
     count: { data: Float64Array.of(count), shape: [] },
     meanSs: { data: meanSs, shape },
     varianceSs: { data: varianceSs, shape: [...shape] },
-    shift: shift ? { data: Float64Array.from(shift.data), shape: [...shift.shape] } : null,
+    shift: shift ? { data: Float64Array.from(shift.data), shape: shiftShape(shift, reduced, rank, keepDims) } : null,
   }
+}
+
+/** Reduced axes are of size 1 in a shift, and go as they do from the sums. */
+function shiftShape({ shape }: Parameter, reduced: number, rank: number, keepDims: boolean): number[] {
+  const first = rank - shape.length
+  return shape.filter((_, index) => keepDims || !hasAxis(reduced, first + index))
 }
 
 /**
