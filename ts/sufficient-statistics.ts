@@ -55,8 +55,9 @@ export function sufficientStatistics(
   const given = checkOptions(options, "options", ["shift", "keepDims"]) ?? {}
   const keepDims = checkFlag(given.keepDims, false, "keepDims")
   const sizes = keptShape(array.shape, reduced, true)
+  const kept = ", x's with reduced axes of size 1"
   const hasShift = given.shift !== undefined && given.shift !== null
-  const shift = hasShift ? checkBroadcast(given.shift as Broadcastable, sizes, "shift") : undefined
+  const shift = hasShift ? checkBroadcast(given.shift as Broadcastable, sizes, "shift", kept) : undefined
 
   const view = viewOf(array.shape, reduced)
   const length = statisticsOf(view)

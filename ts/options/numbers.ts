@@ -118,11 +118,12 @@ export function checkBroadcastShape(parameters: Readonly<Record<string, Paramete
   return shape
 }
 
-/** A parameter that broadcasts to x's shape. */
-export function checkBroadcast(value: Broadcastable, like: readonly number[], name: string): Parameter {
+/** A parameter that broadcasts to a shape: x's, unless `whose` says otherwise. */
+export function checkBroadcast(value: Broadcastable, like: readonly number[], name: string, whose = ""): Parameter {
   const parameter = checkParameter(value, name)
   if (!broadcasts(parameter.shape, like)) {
-    throw new ShapeError(name, `a shape that broadcasts to [${like.join(", ")}]`, `[${parameter.shape.join(", ")}]`)
+    const expected = `a shape that broadcasts to [${like.join(", ")}]${whose}`
+    throw new ShapeError(name, expected, `[${parameter.shape.join(", ")}]`)
   }
   return parameter
 }
