@@ -318,7 +318,7 @@ export class BatchNorm {
         taken++
       },
       () => {
-        const { count, mean, m2 } = checkSomeBatches(total)
+        const { count, mean, m2 } = checkSomeBatches(total, taken > 0)
         for (let channel = 0; channel < this.channels; channel++) {
           const m = count[channel] as number
           if (m === 0) continue
