@@ -116,7 +116,8 @@ export function backward<
     ...(dresidual ? [output(ordinary(dresidual.target), roles.dy, 1)] : []),
   ]
   const gate = (begin: boolean) => {
-    if (gated) kernels.gate(relu, hasResidual, weights !== undefined, epsilon, begin)
+    // Without a ReLU the residual changes nothing, and is not among the ports.
+    if (gated) kernels.gate(relu, relu && hasResidual, weights !== undefined, epsilon, begin)
   }
   const reluLeft = relu && !gated
   const counts = weights ? Float64Array.from(count, (total) => total * weights.scale) : count

@@ -239,3 +239,14 @@ test("gradients agree with finite differences in f64", () => {
     }
   }
 })
+
+test("a residual without a ReLU is not looked for, whatever array another call had", () => {
+  for (const setting of settings("ordinary", "resident")) {
+    const [x, dy] = [place(setting, [100, 5], numbers(500)), place(setting, [100, 5], numbers(500, 5))]
+    const { saved } = forward(x, { residual: dy })
+    const small = place(setting, [2, 1], [1, 2])
+    forward(small, { residual: small })
+    const { dresidual } = backward(dy, x, saved, { need: ["dresidual"] })
+    expect(bits(dresidual)).toEqual(bits(dy))
+  }
+})
