@@ -20,6 +20,12 @@ export function settings(...places: readonly Home[]): Setting[] {
 
 export const everywhere = settings(...homes)
 
+/** One place for each element type, where many numbers are tried. */
+export const somewhere: readonly Setting[] = [
+  { type: "float32", home: "ordinary" },
+  { type: "float64", home: "resident" },
+]
+
 const live: Disposable[] = []
 
 afterEach(() => {
