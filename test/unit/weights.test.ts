@@ -195,3 +195,17 @@ test("moments with weights keep reduced axes where that is asked for", () => {
   expect([flat.mean.shape, kept.mean.shape, kept.variance.shape]).toEqual([[4], [1, 1, 4], [1, 1, 4]])
   expect([kept.mean.data, kept.variance.data]).toEqual([flat.mean.data, flat.variance.data])
 })
+
+test.each([[[3, 2100]], [[64, 1100]]])(
+  "weights count in a resident array wider than its tiles, of shape %j",
+  (shape) => {
+    const weights = { data: Array.from({ length: shape[0]! }, (_, row) => row % 3), shape: [shape[0]!, 1] }
+    const x = numbers(product(shape))
+    const due = solve({ shape, axis: [1], x, epsilon: 0, weights: broadcast(weights, shape) })
+    for (const setting of settings("resident")) {
+      const { mean, variance } = moments(place(setting, shape, x), 0, { weights })
+      expectNear(mean.data, due.mean, 1e-13, label(setting))
+      expectNear(variance.data, due.variance, 1e-13, label(setting))
+    }
+  },
+)

@@ -58,10 +58,12 @@ impl Reduction {
         let channels = &mut self.channels[..extent.channels];
         for (first, whole, left) in blocking.cut(extent.rows) {
             let rest = (first + whole * blocking.copies, left, usize::from(left > 0));
-            for (first, copies, count) in [(first, blocking.copies, whole), rest] {
+            let runs = [(first, blocking.copies, whole), rest];
+            // Past the last row there need not even be memory.
+            for (first, copies, count) in runs.into_iter().filter(|&(_, _, count)| count > 0) {
                 let lanes = extent.channels * copies;
                 let (x, weights) = (x.from(first, copies), weights.from(first, copies));
-                for group in 0..if count > 0 { lanes.div_ceil(LANES) } else { 0 } {
+                for group in 0..lanes.div_ceil(LANES) {
                     self.block.len = 0;
                     for row in 0..count {
                         self.block.push(x.part(row, 0, lanes), weights.part(row, 0, lanes), group);
