@@ -1,6 +1,16 @@
 import { allocate, backward, forward, moments, type Saved, type Weights } from "batchnorm"
 import { describe, expect, test } from "vitest"
-import { everywhere, keep, label, numbers, place, product, settings, sharedBuffer } from "./support/arrays.ts"
+import {
+  everywhere,
+  keep,
+  label,
+  numbers,
+  place,
+  product,
+  type Setting,
+  settings,
+  sharedBuffer,
+} from "./support/arrays.ts"
 import { layouts } from "./support/dyadic.ts"
 import { broadcast } from "./support/naive.ts"
 import { bits, expectNear, tolerance } from "./support/near.ts"
@@ -45,7 +55,7 @@ describe.each(layouts)("on $name", (layout) => {
 })
 
 /** All that weights have a part in, of one array. */
-function everything(setting: (typeof everywhere)[number], shape: readonly number[], axis: readonly number[]) {
+function everything(setting: Setting, shape: readonly number[], axis: readonly number[]) {
   const [x, dy] = [place(setting, shape, numbers(product(shape))), place(setting, shape, numbers(product(shape), 5))]
   return (weights: Weights | null | undefined) => {
     const { mean, variance } = moments(x, reducedOf({ shape, axis }), { weights })
