@@ -2,6 +2,7 @@
 // VITE_PROPERTY_RUNS multiplies how often each is tried.
 import type { FloatArray, NdArray } from "batchnorm"
 import fc from "fast-check"
+import { placesOf } from "../reference.ts"
 import { type Dtype, dtypes, inBrowser, ordinary, product, setting } from "../support/numerics-arrays.ts"
 import { type Family, families } from "../support/numerics-families.ts"
 import { Random } from "../support/numerics-random.ts"
@@ -63,6 +64,46 @@ export const shapeAndAxes: fc.Arbitrary<{ shape: number[]; axes: number[] }> = s
 export function others(shape: readonly number[], axes: readonly number[]): number[] {
   const counted = axes.map((axis) => (axis < 0 ? axis + shape.length : axis))
   return [...shape.keys()].filter((axis) => !counted.includes(axis))
+}
+
+/** How weights may lie beside an array of up to seven axes, and what they are. */
+export const weighting: fc.Arbitrary<{ varies: boolean[]; kind: "mask" | "whole" | "real"; short: boolean }> =
+  fc.record({
+    varies: fc.array(fc.boolean(), { minLength: 7, maxLength: 7 }),
+    kind: fc.constantFrom("mask", "whole", "real"),
+    short: fc.boolean(),
+  })
+
+/** Weights that broadcast to a shape and leave each channel some, and what each element's is. */
+export function weightsOf(
+  shape: readonly number[],
+  channels: readonly number[],
+  { varies, kind, short }: { varies: readonly boolean[]; kind: "mask" | "whole" | "real"; short: boolean },
+  seed: number,
+): { weights: { data: (number | boolean)[]; shape: number[] }; each: number[] } {
+  const random = new Random(seed + 2000)
+  const axes = [...shape.keys()]
+  const sizes = shape.map((size, axis) => (varies[axis] ? size : 1))
+  const draw = {
+    mask: () => random.below(2),
+    whole: () => random.below(4),
+    real: () => random.pick([0, random.uniform()]),
+  }
+  const values = Array.from({ length: product(sizes) }, draw[kind])
+  const each = new Array<number>(product(shape)).fill(0)
+  for (const [at, places] of placesOf(
+    shape,
+    axes.filter((axis) => varies[axis]),
+  ).entries()) {
+    for (const place of places) each[place] = values[at]!
+  }
+  if (placesOf(shape, channels).some((places) => places.every((place) => each[place] === 0))) {
+    values.fill(1)
+    each.fill(1)
+  }
+  const data = kind === "mask" ? values.map(Boolean) : values
+  const first = sizes.findIndex((size) => size > 1)
+  return { weights: { data, shape: short ? sizes.slice(first === -1 ? sizes.length : first) : sizes }, each }
 }
 
 /** An ordinary array of a family's numbers. */

@@ -1,53 +1,11 @@
 // Where an array lies, and where its result goes, changes no bit.
-import {
-  allocate,
-  backward,
-  batchNormalization,
-  type FloatArray,
-  forward,
-  infer,
-  moments,
-  type NdArray,
-} from "batchnorm"
+import { backward, batchNormalization, type FloatArray, forward, infer, moments, type NdArray } from "batchnorm"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { type Dtype, firstDifference, product } from "../support/numerics-arrays.ts"
 import { arrayOf, dtype, family, others, runs, seed, shapeAndAxes, timeout, vectorOf } from "./arbitraries.ts"
+import { place, places } from "./places.ts"
 
-/** A way to lay an array down. */
-type Put = (array: NdArray, dtype: Dtype) => { array: NdArray<FloatArray>; free: () => void }
-
-const fresh = (shape: readonly number[], dtype: Dtype) =>
-  dtype === "float32" ? allocate(shape) : allocate(shape, "float64")
-
-const places: Record<string, Put> = {
-  ordinary: ({ data, shape }) => ({ array: { data: data.slice(), shape }, free: () => {} }),
-  "a view in the middle of an ordinary buffer": ({ data, shape }) => {
-    const whole =
-      data.constructor === Float32Array ? new Float32Array(data.length + 9) : new Float64Array(data.length + 9)
-    whole.set(data, 5)
-    return { array: { data: whole.subarray(5, 5 + data.length), shape }, free: () => {} }
-  },
-  resident: ({ data, shape }, dtype) => {
-    const array = fresh(shape, dtype)
-    array.data.set(data)
-    return { array, free: () => array.dispose() }
-  },
-  // One element further on than a vector of lanes is aligned to.
-  "a view inside an allocation": ({ data, shape }, dtype) => {
-    const owner = fresh([data.length + 9], dtype)
-    owner.data.set(data, 5)
-    const array = {
-      shape,
-      get data() {
-        return owner.data.subarray(5, 5 + data.length)
-      },
-    }
-    return { array, free: () => owner.dispose() }
-  },
-}
-
-const place = fc.constantFrom(...Object.keys(places))
 const activation = fc.constantFrom("relu" as const, null)
 
 /** Each gives its results, element by element, from x and dy as they lie and from a place for each result. */
