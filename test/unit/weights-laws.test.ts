@@ -183,7 +183,7 @@ describe.each(layouts)("on $name", (layout) => {
           expect(bits(y), label(setting)).toEqual(bits(due.y))
           expect(bits(infer(array, saved))).toEqual(bits(y))
           const count = Float64Array.from(places, (each) => each.reduce((total, at) => total + all[at]!, 0))
-          expect(saved).toEqual({ ...due.saved, count })
+          expect(saved).toEqual({ ...due.saved, count, hasWeights: true })
           const need = ["dx", "dgamma", "dbeta", "dmean", "dvariance"] as const
           const got = backward(slope, array, saved, { need, weights })
           const problem = { shape, axis, x, epsilon: 0.01, ...parametersOf(places.length), given, relu, weights: all }

@@ -60,8 +60,13 @@ function checkNumberArray(
   return { data, shape }
 }
 
+/** Whether a list is typed and holds numbers, whatever they are. */
+export function isNumeric(list: ArrayLike<unknown>): boolean {
+  return /^(Int|Uint|Float)/.test(tagOf(list))
+}
+
 function checkNumbers(list: ArrayLike<number>, name: string): void {
-  if (/^(Int|Uint|Float)/.test(tagOf(list))) return
+  if (isNumeric(list)) return
   for (let index = 0; index < list.length; index++) {
     if (typeof list[index] !== "number") throw new ArgumentError(`${name}[${index}]`, "a number", describe(list[index]))
   }

@@ -5,7 +5,7 @@ import { partLength, readPart, type Weighting } from "../weighting.ts"
 import { elements } from "./arrays.ts"
 import { hasAxis } from "./axes.ts"
 import { describe } from "./describe.ts"
-import { broadcasts, checkList } from "./numbers.ts"
+import { broadcasts, checkList, isNumeric } from "./numbers.ts"
 
 /**
  * Weights of the elements of an x of this shape, or none; `kept` are the axes of the statistics. Those must have more
@@ -64,7 +64,7 @@ function checkTotals(totals: Float64Array, above: number | undefined): void {
 
 /** Booleans, or finite numbers from 0 on; the largest. */
 function checkEach(data: ArrayLike<number | boolean>, name: string): number {
-  if (!ArrayBuffer.isView(data)) checkTypes(data, name)
+  if (!isNumeric(data)) checkTypes(data, name)
   let largest = 0
   for (let start = 0; start < data.length; start += partLength) {
     const weights = readPart(data, start)
