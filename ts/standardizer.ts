@@ -5,7 +5,7 @@ import { merge, noParts, type Parts, partsOf } from "./merge.ts"
 import { checkArray, elements } from "./options/arrays.ts"
 import { axesOf, checkChannelCount, checkLayerAxes, hasAxis, layerAxes } from "./options/axes.ts"
 import { checkSomeBatches } from "./options/batches.ts"
-import { checkJsonAxes, checkJsonNumbers, checkRecord, checkVersion } from "./options/json.ts"
+import { checkJsonAxes, checkJsonNumbers, checkRecord, checkSomeColumns, checkVersion } from "./options/json.ts"
 import { checkVariances } from "./options/numbers.ts"
 import { checkAdapted, checkOptions } from "./options/settings.ts"
 import type { FloatArray, Like, NdArray, OutOption, Owned, Vector } from "./types.ts"
@@ -31,12 +31,12 @@ export class Standardizer {
   }
 
   /**
-   * The mean of each column.
+   * A copy of the mean of each column.
    *
    * @throws StateError before `adapt`, as all that follow
    */
   get mean(): Vector {
-    return checkAdapted(this.#statistics).mean
+    return checkAdapted(this.#statistics).mean.slice()
   }
 
   /** √(m2/count) of each column: 0 where it is constant, NaN where it holds NaN or Infinity. */
@@ -116,6 +116,7 @@ export class Standardizer {
     const standardizer = new Standardizer({ axis: layerAxes(checkJsonAxes(record.axis, "json.axis"), "json.axis") })
     if (record.mean === null && record.variance === null) return standardizer
     const mean = Float64Array.from(checkJsonNumbers(record.mean, undefined, "json.mean"))
+    checkSomeColumns(mean.length, "json.mean")
     const variance = Float64Array.from(checkJsonNumbers(record.variance, mean.length, "json.variance"))
     checkVariances(variance, "json.variance")
     standardizer.#statistics = { mean, variance }

@@ -168,9 +168,8 @@ describe("a batch that is none is refused by its place, and the statistics are t
     const standardizer = new Standardizer({ axis: 1 }).adapt([x])
     const layer = new BatchNorm(3, { axis: 1 })
     const { runningMean, runningVariance } = layer
-    const watched = { mean: standardizer.mean, runningMean, runningVariance }
-    expectRefused(() => standardizer.adapt(batches), due, watched)
-    expectRefused(() => layer.recalibrate(batches), due, watched)
+    expectRefused(() => standardizer.adapt(batches), due)
+    expectRefused(() => layer.recalibrate(batches), due, { runningMean, runningVariance })
   })
 })
 

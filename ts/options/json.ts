@@ -37,6 +37,11 @@ export function checkJsonNumbers(list: unknown, length: number | undefined, name
   })
 }
 
+/** Of a data set, one number each. */
+export function checkSomeColumns(length: number, name: string): void {
+  if (length === 0) throw new ShapeError(name, "a number for each column", "none")
+}
+
 /** How many of something, of which there may be a most. */
 export function checkCount(value: unknown, name: string, most: number = Number.MAX_SAFE_INTEGER): number {
   if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > most) {

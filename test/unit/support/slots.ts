@@ -44,7 +44,7 @@ export function bench(setting: Setting): Bench {
   const moments = new Moments(3).push(x)
   const standardizer = new Standardizer().adapt([x])
   const watched = {
-    ...{ momentsCount: moments.count, momentsMean: moments.mean, m2: moments.m2, columnMeans: standardizer.mean },
+    ...{ momentsCount: moments.count, momentsMean: moments.mean, m2: moments.m2 },
     ...{ x: x.data, dy: dy.data, out: out.data },
     ...{ gamma, beta, runningMean, runningVariance, dgamma, dbeta },
     ...{ mean: saved.mean, variance: saved.variance, count: saved.count },
