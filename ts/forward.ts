@@ -1,5 +1,5 @@
 import { applyMap, emptyLike, kernelsOf, ordinary } from "./map.ts"
-import { checkApart, checkArray, checkOut, isSame } from "./options/arrays.ts"
+import { checkApart, checkArray, checkHeld, checkOut, isSame } from "./options/arrays.ts"
 import {
   checkChannelOptions,
   checkResidual,
@@ -97,6 +97,8 @@ export function forwardInto<T extends FloatArray, Y extends NdArray<Like<T>>>(
           "residual.data": residual?.data,
           weights: weights?.data,
         })
+  // From here on something is written.
+  for (const each of [array, y, residual, weights]) if (each) checkHeld(each)
   Object.assign(saved, {
     epsilon: channels.epsilon,
     axis: channels.axis,

@@ -122,7 +122,8 @@ export function output(array: Checked, role: number, slot: Slot): Port {
 
 /** Weights that a pass reads, in the last staging buffer. */
 export function weigh(weights: Weighting): Port {
-  const read: Copy = (start, length, address) => spread(weights, start, length, address)
+  const held = checkHeld(weights)
+  const read: Copy = (start, length, address) => spread(held, start, length, address)
   return { role: roles.weights, slot: 3, array: undefined, read, write: undefined }
 }
 

@@ -4,6 +4,8 @@ import { heap } from "./memory.ts"
 /** Weights of the elements of x, as they broadcast. */
 export interface Weighting {
   readonly data: ArrayLike<number | boolean>
+  /** The shape by which they broadcast. */
+  readonly shape: readonly number[]
   /** How the elements of x, in their order, step through the data: groups of axes, the last one first. */
   readonly steps: readonly Step[]
   /** The kernels see the weights times this power of two, so that the largest is from 1 to 2. */

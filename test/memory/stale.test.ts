@@ -7,6 +7,7 @@ import {
   foldIntoDense,
   forward,
   infer,
+  Moments,
   moments,
 } from "../../ts/entry/index.ts"
 import { firstDifference } from "../support/numerics-arrays.ts"
@@ -113,6 +114,36 @@ describe("an allocation between two calls, which grows the memory and detaches i
     expect(() => forward(stale, { out: { y: lazy } })).toThrow(expect.objectContaining({ code: "state" }))
     forward(x, { out: { y: lazy } })
     expect(firstDifference(target, expected.y.data)).toBe(-1)
+    const weights = allocate([6], "float64")
+    weights.data.fill(1)
+    const lazyWeights = {
+      shape: [6],
+      get data() {
+        grow()
+        return new Float64Array(6).fill(1)
+      },
+    }
+    const saved = structuredClone(expected.saved)
+    const sums = new Moments(6)
+    const calls = [
+      () => forward(stale, { out: { y: lazy, saved } }),
+      () => forward(x, { weights: weights.data, out: { y: lazy, saved } }),
+      () => forward(x, { ...saved, weights: weights.data, out: { y: lazy, saved } }),
+      () => forward(x, { residual: { shape, data: input.data }, out: { y: lazy, saved } }),
+      () => new BatchNorm(6).forward(x, { weights: weights.data, out: lazy }),
+      () => infer(x, { ...saved, residual: { shape, data: input.data }, out: lazy }),
+      () => moments({ shape, data: input.data }, 0, { weights: lazyWeights }),
+      () => sums.push({ shape, data: input.data }, { weights: lazyWeights }),
+    ]
+    for (const call of calls) {
+      stale.data = input.data
+      target.fill(9)
+      expect(call).toThrow(expect.objectContaining({ code: "state", message: expect.stringMatching(/fetch .*again/) }))
+      expect(target.every((value) => value === 9)).toBe(true)
+      expect(saved).toEqual(expected.saved)
+      expect(sums.toJSON()).toEqual(new Moments(6).toJSON())
+    }
+    weights.dispose()
     const bias = new Float64Array(6).fill(9)
     const fold = () =>
       foldIntoDense({ shape, data: input.data }, null, expected.saved, { out: { weights: lazy, bias } })

@@ -101,7 +101,9 @@ export function checkLength(data: ArrayLike<number>, shape: readonly number[], n
 }
 
 /** An array that was judged, at the time when it is used: reading a later argument may have run code that allocates. */
-export function checkHeld(array: Checked): Checked {
+export function checkHeld<A extends { readonly data: ArrayLike<unknown>; readonly shape: readonly number[] }>(
+  array: A,
+): A {
   if (array.data.length === elements(array.shape)) return array
   throw new StateError("the buffer of an array was detached while the arguments after it were read: fetch .data again")
 }

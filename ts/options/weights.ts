@@ -30,7 +30,7 @@ export function checkWeights(
   const totals = totalsOf(data, own, shape, kept)
   checkTotals(totals, above)
   const steps = stepsOf(shape, stridesOf(own, shape))
-  return { data, steps, scale: 2 ** -exponent, totals }
+  return { data, shape: own, steps, scale: 2 ** -exponent, totals }
 }
 
 /** The weights that are given again sum up to what `forward` counted. */
