@@ -9,6 +9,8 @@ import {
   infer,
   Moments,
   moments,
+  Standardizer,
+  sufficientStatistics,
 } from "../../ts/entry/index.ts"
 import { firstDifference } from "../support/numerics-arrays.ts"
 
@@ -68,6 +70,26 @@ describe("an allocation between two calls, which grows the memory and detaches i
     }
   })
 
+  test("leaves statistics that are taken in parts right", () => {
+    const input = resident(values)
+    const sums = new Moments(6).push(x)
+    const layer = new BatchNorm(6)
+    const batches = function* () {
+      for (let index = 0; index < 3; index++) {
+        grow()
+        yield index === 1 ? x : input
+      }
+    }
+    grow()
+    for (const batch of batches()) sums.push(batch)
+    expect(firstDifference(sums.mean, expected.saved.mean)).toBe(-1)
+    const standardizer = new Standardizer().adapt(batches())
+    layer.recalibrate(batches())
+    expect(firstDifference(standardizer.mean, sums.mean)).toBe(-1)
+    expect(firstDifference(layer.runningMean, sums.mean)).toBe(-1)
+    input.dispose()
+  })
+
   test("leaves a layer that keeps a resident x right", () => {
     const layer = new BatchNorm(6)
     const input = resident(values)
@@ -92,6 +114,15 @@ describe("an allocation between two calls, which grows the memory and detaches i
       () => backward(dy, stale, expected.saved),
       () => forward(x, { out: { y: stale } }),
       () => batchNormalization(x, 0, 1, 0, 1, 0, { out: stale }),
+      () => forward(x, { residual: stale }),
+      () => infer(x, { ...expected.saved, residual: stale }),
+      () => moments(x, 0, { weights: stale }),
+      () => forward(x, { weights: stale.data }),
+      () => sufficientStatistics(stale, 0),
+      () => new Moments(6).push(stale),
+      () => new Standardizer().adapt([x, stale]),
+      () => new Standardizer().adapt([x]).transform(stale),
+      () => new BatchNorm(6).recalibrate([x, stale]),
       () => foldIntoDense(stale, null, expected.saved),
       () => foldIntoDense(x, null, expected.saved, { out: { weights: stale } }),
     ]) {
