@@ -25,3 +25,19 @@ test.each(["float32", "float64"] as const)("64 MB of %s go through memory that s
   expect(sample.every(Number.isFinite)).toBe(true)
   expect(saved.mean.every((mean) => Math.abs(mean) < 1)).toBe(true)
 })
+
+test("so do 64 MB with a mask and a residual", () => {
+  const shape = [2 ** 18, 64]
+  const x = { data: new Float32Array(2 ** 24), shape }
+  for (let i = 0; i < x.data.length; i++) x.data[i] = (i % 1021) - 510
+  const y = { data: x.data.slice(), shape }
+  const weights = { data: Uint8Array.from({ length: 2 ** 18 }, (_, row) => row % 3), shape: [2 ** 18, 1] }
+  const operands = { weights, residual: x }
+  const before = memoryBytes()
+  const { saved } = forward(x, { ...operands, activation: "relu", out: { y } })
+  const { dx } = backward(y, x, saved, { ...operands, need: ["dx", "dresidual"], out: { dx: y, dresidual: x } })
+  expect(memoryBytes()).toBe(before)
+  const sample = Array.from({ length: 64 }, (_, i) => dx.data[i * 1_009]!)
+  expect(sample.every(Number.isFinite)).toBe(true)
+  expect(saved.count.every((count) => count === 2 ** 18 - 1)).toBe(true)
+})

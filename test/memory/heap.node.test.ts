@@ -21,6 +21,14 @@ const { saved } = forward(x, { gamma, beta })
 const statistics = { mean: { data: vector(), shape: [32] }, variance: { data: vector(), shape: [32] } }
 const gradients = { dx: zeros(shape, "float32"), dgamma: vector(), dbeta: vector() }
 const layer = new BatchNorm(32)
+const residual = zeros(shape, "float32")
+const added = forward(x, { activation: "relu", residual }).saved
+const frozen = forward(x, { mean: gamma, variance: beta, residual }).saved
+const every = {
+  ...{ ...gradients, dresidual: zeros(shape, "float32") },
+  ...{ dmean: vector(), dvariance: vector() },
+}
+const names = ["dx", "dgamma", "dbeta", "dmean", "dvariance", "dresidual"] as const
 
 const callsPerRound = 20_000
 const calls: Record<string, () => unknown> = {
@@ -38,6 +46,10 @@ const calls: Record<string, () => unknown> = {
   batchNormalization: () => batchNormalization(x, 1, 2, 3, 4, 1e-3, { out: y }),
   "batchNormalization, a number per channel": () => batchNormalization(x, gamma, beta, gamma, beta, 1e-3, { out: y }),
   "the layer's infer": () => layer.infer(x, { out: y }),
+  "forward, residual": () => forward(x, { residual, activation: "relu", out: { y, saved: added } }),
+  "infer, residual": () => infer(x, { mean: gamma, variance: beta, residual, out: y }),
+  "backward, residual": () => backward(x, x, added, { residual, need: ["dx", "dresidual"], out: every }),
+  "backward, all gradients": () => backward(x, x, frozen, { residual, need: names, out: every }),
 }
 
 // A typed array of more than 64 bytes has a buffer of its own, which V8 counts at once.

@@ -58,6 +58,39 @@ test("a million calls leave the memory as it was", { timeout: 60_000 }, () => {
   y.dispose()
 })
 
+test("calls with weights, residuals and all gradients leave it so too", { timeout: 60_000 }, () => {
+  const x = { data: Float32Array.of(1, 2, 3, 4, 5, 7), shape: [3, 2] }
+  const residual = { data: Float32Array.of(-3, 2, 1, -2, 0, 1), shape: [3, 2] }
+  const y = allocate([3, 2])
+  const weights = { data: [1, 0, 2], shape: [3, 1] }
+  const need = ["dx", "dgamma", "dbeta", "dmean", "dvariance", "dresidual"] as const
+  const given = { mean: [1, 2], variance: [3, 4] }
+  const { saved } = forward(x, { activation: "relu", weights, residual })
+  const frozen = forward(x, { ...given, residual }).saved
+  const layer = new BatchNorm(2)
+  const calls: (() => unknown)[] = [
+    () => moments(x, 0, { weights: [1, 3] }),
+    () => forward(x, { weights, residual, out: { y } }),
+    () => infer(x, { ...given, residual, out: y }),
+    () => backward(x, x, saved, { weights, residual, need: ["dx", "dresidual"] }),
+    () => backward(x, x, frozen, { need }),
+    () => layer.forward(x, { weights, residual: y }),
+    () => layer.backward(x, { need: ["dresidual"] }),
+    () => {
+      try {
+        forward(x, { weights: [1, 0] })
+      } catch {
+        // a channel without weight leaks nothing either
+      }
+    },
+  ]
+  for (const call of calls) call()
+  const before = [memoryBytes(), address()]
+  for (let i = 0; i < 100_000 / calls.length; i++) for (const call of calls) call()
+  expect([memoryBytes(), address()]).toEqual(before)
+  y.dispose()
+})
+
 test("what is disposed is used again", () => {
   const sizes = [1, 1000, 100_000, 7, 65_536, 3]
   const round = () => {

@@ -101,10 +101,47 @@ describe("an allocation between two calls, which grows the memory and detaches i
     input.dispose()
   })
 
+  test("leaves resident weights and a resident residual right, with a layer too", () => {
+    const weights = { data: Float32Array.from({ length: 50 }, (_, row) => row % 3), shape: [50, 1] }
+    const operands = { residual: dy, weights }
+    const layer = new BatchNorm(6, { activation: "relu" })
+    const need = ["dx", "dresidual"] as const
+    const due = { y: layer.forward(x, operands), ...layer.backward(dy, { need }) }
+    const [added, counts] = [resident(slopes), allocate([50, 1])]
+    counts.data.set(weights.data)
+    grow()
+    const y = layer.forward(x, { residual: added, weights: counts })
+    grow()
+    const { dx, dresidual } = layer.backward(dy, { need })
+    for (const [got, expected] of [
+      [y, due.y],
+      [dx, due.dx],
+      [dresidual, due.dresidual],
+    ] as const) {
+      expect(firstDifference(got.data, expected.data)).toBe(-1)
+    }
+    expect(firstDifference(added.data, slopes)).toBe(-1)
+    for (const array of [added, counts]) array.dispose()
+  })
+
+  test("makes what a layer kept of views that were taken before an error in backward", () => {
+    const layer = new BatchNorm(6, { activation: "relu" })
+    for (const name of ["residual", "weights"] as const) {
+      const added = resident(slopes.map(Math.abs))
+      layer.forward(x, { [name]: { data: added.data, shape } })
+      grow()
+      expect(() => layer.backward(dy)).toThrow(expect.objectContaining({ code: "state", argument: `${name}.data` }))
+      added.dispose()
+    }
+  })
+
   test("makes an array of views that were taken before an error that says so, not a wrong result", () => {
     const input = resident(values)
     const stale = { data: input.data, shape }
+    const bare = input.data.subarray(0, 6)
     expect(firstDifference(forward(stale).y.data, expected.y.data)).toBe(-1)
+    const added = forward(x, { residual: dy, activation: "relu" })
+    const weighted = forward(x, { weights: [1, 2, 3, 4, 5, 6] })
     grow()
     for (const call of [
       () => moments(stale),
@@ -123,6 +160,16 @@ describe("an allocation between two calls, which grows the memory and detaches i
       () => new Standardizer().adapt([x, stale]),
       () => new Standardizer().adapt([x]).transform(stale),
       () => new BatchNorm(6).recalibrate([x, stale]),
+      () => moments(x, 0, { weights: bare }),
+      () => forward(x, { weights: stale }),
+      () => forward(x, { weights: { data: bare, shape: [6] } }),
+      () => backward(dy, x, added.saved, { residual: stale }),
+      () => backward(dy, x, added.saved, { residual: dy, need: ["dresidual"], out: { dresidual: stale } }),
+      () => backward(dy, x, weighted.saved, { weights: stale }),
+      () => backward(dy, x, weighted.saved, { weights: bare }),
+      () => new BatchNorm(6).forward(x, { residual: stale }),
+      () => new BatchNorm(6).forward(x, { weights: stale }),
+      () => new BatchNorm(6).infer(x, { residual: stale }),
       () => foldIntoDense(stale, null, expected.saved),
       () => foldIntoDense(x, null, expected.saved, { out: { weights: stale } }),
     ]) {
