@@ -3,11 +3,16 @@ import {
   BatchNorm,
   type BatchNormOptions,
   type Convention,
+  type Gradients,
   infer,
+  type LayerBackwardOptions,
+  type LayerForwardOptions,
+  type LayerInferOptions,
   type LoadableState,
   type NdArray,
   type ResidentArray,
   type State,
+  type Weights,
 } from "batchnorm"
 import { exactly } from "./exactly.ts"
 
@@ -80,6 +85,42 @@ exactly<Vector>()(gradients.dgamma)
 exactly<ResidentArray<Float32Array<ArrayBuffer>>>()(norm.backward(f32, { out: { dx: allocate([2, 3]) } }).dx)
 export const some = norm.backward(f32, { need: ["dgamma"] })
 exactly<"dgamma">()(null! as keyof typeof some)
+
+// Weights and a residual
+declare const shared: NdArray<Float32Array<SharedArrayBuffer>>
+declare const weights: Weights
+exactly<Own32>()(norm.forward(f32, { weights, residual: f32, updateRunning: false }))
+exactly<Own32>()(norm.forward(f32, { weights: [true, false], residual: shared, training: false }))
+exactly<Own32>()(norm.forward(f32, { weights: null, residual: undefined }))
+exactly<Own32>()(norm.infer(f32, { residual: f32 }))
+exactly<ResidentArray<Float32Array<ArrayBuffer>>>()(norm.infer(f32, { residual: f32, out: allocate([2, 3]) }))
+export const forForward: LayerForwardOptions<NdArray<Float64Array>, Float64Array> = { residual: f64, weights }
+export const forInfer: LayerInferOptions<NdArray<Float64Array>, Float64Array> = { residual: f64 }
+export const forBackward: LayerBackwardOptions<NdArray<Float32Array>, "dresidual"> = { need: ["dresidual"] }
+const both = norm.backward(f32, { need: ["dx", "dresidual"] })
+exactly<"dx" | "dresidual">()(null! as keyof typeof both)
+exactly<Own32>()(both.dresidual)
+exactly<Pick<Gradients<Own32>, "dx" | "dgamma" | "dbeta">>()(norm.backward(f32, { need: undefined }))
+exactly<Pick<Gradients<Own32>, never>>()(norm.backward(f32, { need: [] as const }))
+exactly<ResidentArray<Float32Array<ArrayBuffer>>>()(
+  norm.backward(f32, { need: ["dresidual"], out: { dresidual: allocate([2, 3]) } }).dresidual,
+)
+// @ts-expect-error: dx was not asked for
+norm.backward(f32, { need: ["dresidual"] }).dx
+// @ts-expect-error: the running statistics are no inputs
+norm.backward(f32, { need: ["dmean"] })
+// @ts-expect-error: dgamma and dbeta are the layer's own
+norm.backward(f32, { out: { dgamma: norm.dgamma } })
+// @ts-expect-error: dresidual has the element type of x
+norm.backward(f32, { need: ["dresidual"], out: { dresidual: f64 } })
+// @ts-expect-error: a residual has the element type of x
+norm.forward(f32, { residual: f64 })
+// @ts-expect-error: likewise in infer
+norm.infer(f64, { residual: f32 })
+// @ts-expect-error: weights do not change y by running statistics
+norm.infer(f32, { weights })
+// @ts-expect-error: the operands of backward are those of the forward
+norm.backward(f32, { residual: f32 })
 
 norm.resetRunningStatistics()
 exactly<BatchNorm>()(BatchNorm.fromJSON(norm.toJSON()))
