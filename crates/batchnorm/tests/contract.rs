@@ -7,143 +7,15 @@
 //! smallest number, however small the bound. And a result counts as finite if it is with its bound.
 //! The gradient is judged against the statistics that its forward used, each rounded to one f64.
 
+mod bounds;
 mod harness;
 mod reference;
 
-use harness::families::{FAMILIES, Family, GRADIENTS};
-use harness::{Float, Mode, Parameters, Rng, Shape, Statistics, setting, whole};
+use bounds::cases::{Case, Layout, cases, parameters, sample, values};
+use bounds::{Worst, grain, mean_grain, units};
+use harness::families::{FAMILIES, GRADIENTS};
+use harness::{Float, Mode, Rng, Shape, Statistics, setting, whole};
 use reference::{Channel, Totals, Wide, ratio};
-use std::collections::BTreeMap;
-use std::fmt::Write;
-
-/// Elements per channel: around every lane, tree, block, copy and chunk.
-const LENGTHS: &[usize] = &[
-    1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 20, 31, 32, 33, 48, 63, 64, 65, 100, 127, 128, 129,
-    191, 192, 193, 255, 256, 257, 511, 512, 513, 1000, 1023, 1024, 1025, 1535, 1536, 2047, 2048,
-    2049, 3071, 5000, 8191, 8192, 8193, 16383, 16385, 30011,
-];
-
-/// Channels beside 1..=70.
-const MANY: &[usize] = &[127, 128, 129, 255, 257, 511, 1023, 1024, 1025, 2047, 2048, 2049, 4099];
-
-/// Segment lengths, channels-first.
-const INNERS: &[usize] =
-    &[2, 3, 4, 5, 7, 9, 16, 49, 64, 196, 341, 511, 512, 513, 1023, 1024, 1025, 2047, 2049, 3136];
-
-#[derive(Clone, Copy, Debug)]
-enum Layout {
-    ChannelsLast,
-    ChannelsFirst,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Case {
-    index: u64,
-    family: &'static Family,
-    shape: Shape,
-    seed: u64,
-}
-
-/// Every family with every length; the rest by chance.
-fn cases(layout: Layout) -> Vec<Case> {
-    let base = setting("CONTRACT_SEED").unwrap_or(1);
-    let rounds = setting("CONTRACT_ROUNDS").unwrap_or(1);
-    let only = setting("CONTRACT_CASE");
-    let mut cases = Vec::new();
-    for _ in 0..rounds {
-        for family in FAMILIES {
-            for &length in LENGTHS {
-                let index = cases.len() as u64;
-                let mut rng = Rng::new(base.wrapping_mul(0x1_0000_0001).wrapping_add(index));
-                let shape = shape(layout, length, &mut rng);
-                cases.push(Case { index, family, shape, seed: rng.next() });
-            }
-        }
-    }
-    let family = std::env::var("CONTRACT_FAMILY").unwrap_or_default();
-    cases.retain(|case| only.is_none_or(|only| case.index == only));
-    cases.retain(|case| case.family.0.contains(&family));
-    cases
-}
-
-/// A shape with about this many elements per channel, of a size that keeps the tests short.
-fn shape(layout: Layout, length: usize, rng: &mut Rng) -> Shape {
-    let most = (8_000 / length).max(rng.pick(&[1, 2, 3]));
-    let mut channels = 1 + rng.below(70.min(most));
-    if rng.below(8) == 0 {
-        let many: Vec<_> = MANY.iter().copied().filter(|&many| many <= most).collect();
-        if !many.is_empty() {
-            channels = rng.pick(&many);
-        }
-    }
-    let outer = if length * channels < 2000 && rng.below(4) == 0 { 2 + rng.below(2) } else { 1 };
-    match layout {
-        Layout::ChannelsLast => Shape::new(outer, length, channels, 1),
-        Layout::ChannelsFirst => {
-            let fitting: Vec<_> = INNERS.iter().copied().filter(|&i| i <= length).collect();
-            if fitting.is_empty() || rng.below(3) == 0 {
-                Shape::new(outer, 1, channels, length.max(2))
-            } else {
-                let inner = rng.pick(&fitting);
-                Shape::new(outer, length.div_ceil(inner), channels, inner)
-            }
-        }
-    }
-}
-
-/// The worst ratio of each quantity and family.
-#[derive(Default)]
-struct Worst {
-    ratios: BTreeMap<(&'static str, &'static str), (f64, String)>,
-}
-
-impl Worst {
-    fn note(&mut self, quantity: &'static str, case: &Case, ratio: f64, what: impl Fn() -> String) {
-        let entry = self.ratios.entry((quantity, case.family.0)).or_default();
-        if ratio > entry.0 || entry.1.is_empty() {
-            *entry = (ratio, format!("case {} {:?} {}", case.index, case.shape, what()));
-        }
-    }
-
-    /// Prints all, and fails where a bound is exceeded.
-    fn judge(self, name: &str) {
-        let mut table = format!("{name}: worst error / bound\n");
-        let mut broken = String::new();
-        for ((quantity, family), (ratio, what)) in &self.ratios {
-            writeln!(table, "{quantity:22} {family:26} {ratio:8.4}  {what}").unwrap();
-            if *ratio > 1.0 {
-                writeln!(broken, "{quantity}, {family}: {ratio} at {what}").unwrap();
-            }
-        }
-        for quantity in ["mean", "variance", "y given", "y batch", "dbeta", "dgamma", "dx"] {
-            let all = self.ratios.iter().filter(|(key, _)| key.0 == quantity);
-            let worst = all.fold(0.0, |worst: f64, (_, entry)| worst.max(entry.0));
-            writeln!(table, "{quantity:22} {:26} {worst:8.4}", "ALL").unwrap();
-        }
-        println!("{table}");
-        let seed = setting("CONTRACT_SEED").unwrap_or(1);
-        assert!(
-            broken.is_empty(),
-            "out of bound:\n{broken}repeat: CONTRACT_SEED={seed} CONTRACT_CASE=<case> cargo test \
-             --release -p batchnorm --test contract {name} -- --nocapture"
-        );
-    }
-}
-
-/// u·factor.
-fn units<E: Float>(factor: f64) -> Wide {
-    Wide::from(factor) * Wide::power(-E::PRECISION)
-}
-
-/// What rounding a result to its own type may cost where it is subnormal.
-fn grain<E: Float>() -> Wide {
-    Wide::power(-E::GRAIN)
-}
-
-/// 2⁻⁵⁰·|μ|, which the rounding of a mean to one f64 is granted, for f64 elements too.
-fn mean_grain(mean: Wide) -> Wide {
-    mean.abs() * Wide::power(-50)
-}
 
 fn contract<E: Float>(name: &str, layout: Layout) {
     let mut worst = Worst::default();
@@ -151,31 +23,6 @@ fn contract<E: Float>(name: &str, layout: Layout) {
         check_case::<E>(&case, &mut worst);
     }
     worst.judge(name);
-}
-
-fn values<E: Float>(rng: &mut Rng, shape: Shape, family: &Family) -> Vec<E> {
-    let limit = E::MAX;
-    let channels: Vec<Vec<f64>> = (0..shape.statistics())
-        .map(|_| (family.1)(rng, shape.count()).iter().map(|x| x.clamp(-limit, limit)).collect())
-        .collect();
-    shape.assemble(|statistic| channels[statistic].clone())
-}
-
-fn parameters(rng: &mut Rng, count: usize) -> Parameters {
-    let gammas = [1.0, -1.0, 0.0, 1e-20, 1e20, 1e-38, 3e30, -0.37, 1e-3];
-    let betas = [0.0, 1.0, -0.3, 1e-20, 1e6, -1e30];
-    let plain = rng.below(2) == 0;
-    let mut pick =
-        |of: &[f64]| if plain { rng.normal() } else { rng.pick(of) * (1.0 + rng.uniform()) };
-    let gamma = (0..count).map(|_| pick(&gammas)).collect();
-    let beta = (0..count).map(|_| pick(&betas)).collect();
-    Parameters { gamma, beta, epsilon: rng.pick(&[0.0, 1e-3, 1e-5, 1e-12]) }
-}
-
-/// Which elements of a channel are looked at: its ends, and some in between.
-fn sample(len: usize) -> impl Iterator<Item = usize> {
-    let step = 1 + len / 300;
-    (0..len).filter(move |&i| i < 20 || i + 20 >= len || i % step == 0)
 }
 
 fn check_case<E: Float>(case: &Case, worst: &mut Worst) {
