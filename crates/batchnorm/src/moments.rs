@@ -50,15 +50,7 @@ impl State for Moments<f64x4> {
 impl State for Moments<f64> {
     const EMPTY: Self = Self::NONE;
 
-    /// Weights may leave either side empty, or make the other the heavier one by far: then δ·n_b/n
-    /// would carry the rounding of all of δ.
     fn merge(self, other: Self) -> Self {
-        if other.is_empty() {
-            return self;
-        }
-        if !self.is_empty() && self.count < other.count {
-            return other.merge(self);
-        }
         let merged = self.chan(other);
         if merged.mean.is_finite() {
             return merged;

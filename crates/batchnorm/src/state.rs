@@ -72,7 +72,14 @@ impl<R: Real> Sum<R> {
         Self { high: sum.high, low: sum.low + other.low }
     }
 
-    /// What this sum has more than the other, rounded.
+    /// What this sum has more than the other.
+    #[inline(always)]
+    pub fn minus(self, other: Self) -> Self {
+        let sum = self.plus(R::ZERO - other.high);
+        Self { high: sum.high, low: sum.low - other.low }
+    }
+
+    /// The same, rounded.
     #[inline(always)]
     pub fn distance(self, other: Self) -> R {
         (self.high - other.high) + (self.low - other.low)

@@ -3,14 +3,16 @@
 //!
 //! ```text
 //! for each block, which is in cache the second time, in lanes of f64:
-//!     k  = the mean so far                     (first block of a chunk: the first element that counts)
-//!     μ  = k + Σw(x-k) / Σw
+//!     k  = its heaviest element
+//!     μ  = k + Σw(x-k) / Σw                    not rounded to one f64
 //!     m2 = Σw(x-μ)² - (Σw(x-μ))²/Σw
 //! ```
 //!
 //! Departures from the unweighted reduction: weights may gather on a few elements, so neither the
-//! shift of a block nor its sums in f32 could be trusted; f64 and two passes need no retake. Either
-//! layout is lanes of a block here: channels, or elements of one channel that merge in the end.
+//! shift of a block nor its sums in f32 could be trusted; f64 and two passes need no retake. Around
+//! the heaviest element of n, |μ-k| is at most √n·σ, and the heavy elements themselves lie so near μ
+//! that what rounding it would take away exceeds σ. Either layout is lanes of a block here: channels,
+//! or elements of one channel that merge in the end.
 
 use super::Moments;
 use crate::lanes::{Element, LANES, Lanes, Real, lanes_of};
@@ -22,9 +24,54 @@ use wide::f64x4;
 /// Vectors of the longest block.
 const VECTORS: usize = BLOCK_ELEMENTS / LANES;
 
+/// The moments of elements with weights, whose Σw, unlike a count, is rounded with each addition.
+#[derive(Clone, Copy)]
+struct Weighted {
+    moments: Moments<f64>,
+    /// Σw, of which the moments have the value.
+    total: Sum<f64>,
+}
+
+impl State for Weighted {
+    const EMPTY: Self = Self { moments: Moments::EMPTY, total: Sum::ZERO };
+
+    fn merge(self, other: Self) -> Self {
+        if other.is_empty() {
+            return self;
+        }
+        if self.moments.count < other.moments.count {
+            return other.merge(self);
+        }
+        let total = self.total.merge(other.total);
+        let mut moments = self.moments.merge(other.moments);
+        let mean = self.mean_with(&other, total);
+        if mean.is_finite() {
+            moments.mean = mean;
+        }
+        moments.count = total.value();
+        Self { moments, total }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.moments.is_empty()
+    }
+}
+
+impl Weighted {
+    /// The mean with that of a lighter one: μ + δ·w/W, of which the quotient and the product alone are
+    /// rounded. Few elements may have nearly all weight, and then each rounding shows.
+    fn mean_with(&self, lighter: &Self, total: Sum<f64>) -> Sum<f64> {
+        let delta = lighter.moments.mean.minus(self.moments.mean);
+        let (distance, weight) = (delta.value(), total.value());
+        let share = lighter.total.value() / weight;
+        let lost = (lighter.total.rest() - share * total.rest()) / weight;
+        self.moments.mean.plus(distance * share).plus(delta.rest() * share + distance * lost)
+    }
+}
+
 /// The open reduction of the channels of one outer.
 pub struct Reduction {
-    channels: [Chunked<Moments<f64>>; TILE],
+    channels: [Chunked<Weighted>; TILE],
     block: Block,
 }
 
@@ -105,7 +152,7 @@ impl Reduction {
 
     /// The moments of all that was pushed of a channel.
     pub fn finish(&mut self, channel: usize) -> Moments<f64> {
-        self.channels[channel].finish()
+        self.channels[channel].finish().moments
     }
 }
 
@@ -136,55 +183,58 @@ impl Block {
 
     /// Merges each lane into the open chunk of its channel, in turns.
     #[inline(never)]
-    fn merge_into(&mut self, channels: &mut [Chunked<Moments<f64>>], first: usize) {
-        let count = channels.len();
-        let channel = |lane| (first + lane) % count;
-        // Backwards, so that the first element that counts is what stays.
-        let vectors = self.x[..self.len].iter().zip(&self.weights).rev();
-        let mut shift = vectors
-            .fold(f64x4::ZERO, |first, (&x, &weight)| {
-                f64x4::new(weight).select_le(f64x4::ZERO, first, f64x4::new(x))
-            })
-            .to_array();
-        for (lane, shift) in shift.iter_mut().enumerate() {
-            let chunk = &channels[channel(lane)].chunk;
-            if !chunk.is_empty() {
-                *shift = chunk.mean();
-            }
-        }
-        let shift = f64x4::new(shift);
+    fn merge_into(&mut self, channels: &mut [Chunked<Weighted>], first: usize) {
+        let shift = self.heaviest();
         let (mut moments, squares) = self.moments(shift);
         for (lane, squares) in squares.to_array().into_iter().enumerate() {
             if self.left_range(squares, shift, lane) {
                 moments.set_lane(lane, self.rescued(squares, shift, lane));
             }
         }
+        let count = channels.len();
         for lane in 0..LANES {
-            let chunk = &mut channels[channel(lane)].chunk;
-            *chunk = chunk.merge(moments.lane(lane));
+            let chunk = &mut channels[(first + lane) % count].chunk;
+            let moments = moments.lane(lane);
+            *chunk = chunk.merge(Weighted { moments, total: Sum::new(moments.count) });
         }
     }
 
-    /// The moments of the lanes, and Σw(x-μ)².
+    /// The heaviest element of each lane, the first of those that weigh the same.
+    fn heaviest(&self) -> f64x4 {
+        let vectors = self.x[..self.len].iter().zip(&self.weights);
+        let (_, heaviest) =
+            vectors.fold((f64x4::ZERO, f64x4::ZERO), |(most, heaviest), (&x, &weight)| {
+                let weight = f64x4::new(weight);
+                (
+                    weight.select_le(most, most, weight),
+                    weight.select_le(most, heaviest, f64x4::new(x)),
+                )
+            });
+        heaviest
+    }
+
+    /// The moments of the lanes, and Σw(x-μ)², infinite where Σw(x-k)² is.
     fn moments(&self, shift: f64x4) -> (Moments<f64x4>, f64x4) {
-        let [weight, sum, _] = self.sums(shift);
-        let mean = shift + sum / weight;
+        let [weight, sum, around_shift] = self.sums(Sum::new(shift));
+        let mean = Sum::new(shift).plus(sum / weight);
         let [_, rest, squares] = self.sums(mean);
         let lost = rest / weight;
         let m2 = Sum::new((squares - rest * lost).positive_part());
-        (Moments { count: weight, mean: Sum::new(mean).plus(lost), m2 }, squares)
+        let squares = around_shift.select_finite(squares, around_shift);
+        (Moments { count: weight, mean: mean.plus(lost), m2 }, squares)
     }
 
     /// Σw, Σw(x-c) and Σw(x-c)², four at a time, so that no rounding is one of many.
     #[inline(never)]
-    fn sums(&self, center: f64x4) -> [f64x4; 3] {
+    fn sums(&self, center: Sum<f64x4>) -> [f64x4; 3] {
         let zero = f64x4::ZERO;
         let mut total = [Sum::ZERO; 3];
         for (x, weights) in self.x[..self.len].chunks(4).zip(self.weights.chunks(4)) {
             let mut part = [zero; 3];
             for (&x, &weight) in x.iter().zip(weights) {
                 let weight = f64x4::new(weight);
-                let distance = weight.select_le(zero, zero, f64x4::new(x) - center);
+                let distance = Sum::new(f64x4::new(x)).distance(center);
+                let distance = weight.select_le(zero, zero, distance);
                 let weighted = weight * distance;
                 let [weights, sum, squares] = part;
                 part = [weights + weight, sum + weighted, squares + weighted * distance];
