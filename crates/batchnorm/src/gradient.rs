@@ -237,13 +237,19 @@ impl<V: Real> Slope<V> {
             self.dy * dy + (self.distance * distance + self.constant)
         }
     }
+}
 
-    /// dx of an element with a weight; dy went through the [`gate`].
+impl<V: Lanes> Slope<V> {
+    /// dx of elements with weights; dy went through the [`gate`]. The weighted part is f64's, since a
+    /// weight may vanish in f32. (w·(x-c))·B, because a light element may lie so far off that
+    /// B·(x-c) overflows.
     #[inline(always)]
-    fn apply_weighted(&self, x: V, dy: V, weight: V, counts: V) -> V {
-        let distance = x - self.affine.center;
-        let dx = self.dy * dy + ((weight * distance) * self.distance + weight * self.constant);
-        counts.select_le(V::ZERO, V::ZERO, dx)
+    fn apply_weighted(&self, x: V, dy: V, weight: f64x4) -> V {
+        let [distance, slope, constant] =
+            [x - self.affine.center, self.distance, self.constant].map(Lanes::to_f64x4);
+        let rest = (weight * distance) * slope + weight * constant;
+        let dx = self.dy * dy + V::from_f64x4(rest);
+        V::from_f64x4(counts(weight)).select_le(V::ZERO, V::ZERO, dx)
     }
 }
 
@@ -317,10 +323,8 @@ fn apply_weighted<E: Element>(
 ) {
     for group in 0..x.len().div_ceil(LANES) {
         let slope = &coefficients[group.min(coefficients.len() - 1)];
-        let weight = cells_of(weights, group);
-        let [weight, counts] = [weight, counts(weight)].map(E::Lanes::from_f64x4);
         let [x, dy] = [x, dy].map(|cells| cells_of(cells, group));
-        slope.apply_weighted(x, dy, weight, counts).store(&dx[group * LANES..]);
+        slope.apply_weighted(x, dy, cells_of(weights, group)).store(&dx[group * LANES..]);
     }
 }
 
@@ -369,7 +373,8 @@ impl<E: Element> SlopeMap<E> {
     fn apply_weighted(&self, x: E, dy: E, weight: f64) -> E {
         match self {
             Self::Folded(slope) => {
-                slope.apply_weighted(x, dy, E::from_f64(weight), E::from_f64(counts(weight)))
+                let [x, dy] = [x, dy].map(E::Lanes::splat);
+                slope.splat().apply_weighted(x, dy, f64x4::splat(weight)).to_array()[0]
             }
             Self::Exact(exact) => exact.apply(false, x, dy, weight),
         }
