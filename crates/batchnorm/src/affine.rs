@@ -171,11 +171,14 @@ impl<E: Element> Map<E> {
         if exact == 0 { Self::Folded(folded.lane(0)) } else { Self::Exact(Exact(channel)) }
     }
 
-    /// The mean, as an element.
+    /// The mean, as an element, or 0 where it would be infinite.
     pub(crate) fn center(&self) -> E {
         match self {
             Self::Folded(affine) => affine.center,
-            Self::Exact(exact) => E::from_f64(exact.0.mean),
+            Self::Exact(exact) => {
+                let center = E::from_f64(exact.0.mean);
+                center.select_finite(center, E::ZERO)
+            }
         }
     }
 

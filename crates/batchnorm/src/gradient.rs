@@ -266,13 +266,15 @@ fn fold<V: Lanes>(channel: Channel<f64x4>, totals: Totals<f64x4>, frozen: bool) 
     let zero = f64x4::splat(0.0);
     let inner = channel.inverse_deviation * (totals.dgamma / totals.count);
     let distance64 = zero - slope * inner;
-    let constant64 = distance64 * lost - slope * (totals.dbeta / totals.count);
+    let mean_dy = totals.dbeta / totals.count;
+    let constant64 = distance64 * lost - slope * mean_dy;
     let distance = V::from_f64x4(distance64);
     let constant = V::from_f64x4(constant64);
 
     // |x-μ| ≤ √m2, so none of the three terms can overflow where the sum does not.
     let reach = (totals.variance * totals.count).sqrt() + magnitude(lost);
     let limit = f64x4::splat(V::Element::LIMIT);
+    let infinite = f64x4::splat(f64::INFINITY);
     let normal = f64x4::splat(V::Element::SMALLEST_NORMAL);
     // Faint or 0 by underflow: no factor of B is 0.
     let normal64 = f64x4::splat(f64::SMALLEST_NORMAL);
@@ -281,6 +283,8 @@ fn fold<V: Lanes>(channel: Channel<f64x4>, totals: Totals<f64x4>, frozen: bool) 
         | magnitude(inner).simd_ge(limit)
         | magnitude(distance64).simd_ge(limit)
         | magnitude(constant64).simd_ge(limit)
+        // of weights that sum up to little; times a slope of 0 that is NaN
+        | (magnitude(mean_dy).simd_ge(infinite) & magnitude(totals.dbeta).simd_lt(infinite))
         | (faint & totals.dgamma.simd_ne(zero) & slope.simd_ne(zero));
     (Slope { affine, dy, distance, constant }, exact | exact_slope.to_bitmask())
 }
@@ -307,7 +311,9 @@ impl<E: Element> ExactSlope<E> {
             let Totals { dbeta, dgamma, count, .. } = self.totals;
             let distance = x.to_f64() * 0.25 - mean * 0.25;
             let x_hat = product(distance, inverse_deviation, 4.0);
-            dy = (dy - weight * (dbeta / count)) - weight * (x_hat * (dgamma / count));
+            // Σw may be so small that total / count overflows.
+            let share = |total| if weight == 1.0 { total / count } else { weight / count * total };
+            dy = (dy - share(dbeta)) - x_hat * share(dgamma);
         }
         E::from_f64(product(dy, inverse_deviation, gamma))
     }
