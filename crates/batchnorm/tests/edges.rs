@@ -5,6 +5,7 @@
 mod harness;
 mod reference;
 
+use harness::families::extreme;
 use harness::{Float, Mode, Parameters, Rng, Shape, Statistics, Totals, bits, setting, whole};
 use reference::{Channel, Wide};
 
@@ -56,24 +57,6 @@ const PLAIN: Mode = Mode { relu: false, frozen: false };
 fn parameters(shape: Shape, gamma: f64, beta: f64, epsilon: f64) -> Parameters {
     let all = |value| vec![value; shape.statistics()];
     Parameters { gamma: all(gamma), beta: all(beta), epsilon }
-}
-
-/// Elements of the largest and smallest magnitudes, in runs and mixed.
-fn extreme<E: Float>(rng: &mut Rng, shape: Shape) -> Vec<E> {
-    let (tiny, normal) = (2f64.powi(1 - E::GRAIN / 2).powi(2), 2.0 / E::MAX);
-    let ends =
-        [E::MAX, -E::MAX, E::MAX / 2.0, -E::MAX / 3.0, E::MAX.sqrt(), normal, -tiny, 0.0, 1.0];
-    let channels: Vec<Vec<f64>> = (0..shape.statistics())
-        .map(|_| {
-            let few = [rng.pick(&ends), rng.pick(&ends), rng.pick(&ends)];
-            let run = rng.pick(&[1, 1, 2, 8, 64, 100, 1024, 8192]);
-            let mixed = rng.below(2) == 0;
-            (0..shape.count())
-                .map(|i| if mixed { rng.pick(&few) } else { few[i / run % 3] })
-                .collect()
-        })
-        .collect();
-    shape.assemble(|statistic| channels[statistic].clone())
 }
 
 fn finite_in_finite_out<E: Float>() {

@@ -5,7 +5,7 @@ mod harness;
 mod reference;
 
 use harness::Rng;
-use reference::{Channel, Totals, Wide, moments, ratio};
+use reference::{Channel, Totals, Wide, moments, ratio, weighted_moments};
 
 fn is(wide: Wide, expected: Wide, bits: i32) -> bool {
     let error = (wide - expected).abs();
@@ -51,6 +51,20 @@ fn the_oracle_keeps_a_small_variance_beside_a_large_mean() {
 }
 
 #[test]
+fn whole_weights_are_elements_that_come_more_often() {
+    let (total, mean, variance) =
+        weighted_moments(&[1e15, 1e15 + 1.0, 1e15 + 7.0], &[2.0, 1.0, 1.0]);
+    let (_, same) = moments(&[1e15, 1e15, 1e15 + 1.0, 1e15 + 7.0]);
+    assert_eq!((total.to_f64(), mean.to_f64(), variance.to_f64()), (4.0, 1e15 + 2.0, 8.5));
+    assert!(is(variance, same, 80));
+    let (_, mean, variance) = weighted_moments(&[0.1, 0.1, 0.1], &[0.3, 1e-30, 0.7]);
+    assert_eq!((mean.to_f64(), variance.to_f64()), (0.1, 0.0));
+    // a light element beside a heavy one: σ² = w·W/(w+W)²·δ²
+    let (_, _, variance) = weighted_moments(&[3.0, 5.0], &[1e-40, 1.0]);
+    assert!(is(variance, Wide::from(4e-40), 50));
+}
+
+#[test]
 fn the_comparator_counts_errors_in_bounds() {
     let one = Wide::from(1.0);
     assert_eq!(ratio(1.5, one, Wide::from(0.25)), 2.0);
@@ -80,14 +94,20 @@ fn the_comparator_never_accepts_nan_or_infinity() {
     }
 }
 
-/// d/dx of Σ w·y by central differences of the oracle's forward.
-fn differences(x: &[f64], w: &[f64], gamma: f64, beta: f64, epsilon: f64, relu: bool) -> Vec<Wide> {
+/// d/dx of Σ g·y by central differences of the oracle's forward.
+fn differences(
+    x: &[f64],
+    weights: &[f64],
+    g: &[f64],
+    [gamma, beta, epsilon]: [f64; 3],
+    relu: bool,
+) -> Vec<Wide> {
     let loss = |x: &[f64]| {
-        let (mean, variance) = moments(x);
+        let (_, mean, variance) = weighted_moments(x, weights);
         let channel = Channel::new(mean, variance, gamma, beta, epsilon);
-        x.iter().zip(w).fold(Wide::ZERO, |sum, (&x, &w)| {
+        x.iter().zip(g).fold(Wide::ZERO, |sum, (&x, &g)| {
             let y = channel.forward(x);
-            if relu && y.to_f64() <= 0.0 { sum } else { sum + Wide::from(w) * y }
+            if relu && y.to_f64() <= 0.0 { sum } else { sum + Wide::from(g) * y }
         })
     };
     let step = 2f64.powi(-22);
@@ -106,28 +126,45 @@ fn differences(x: &[f64], w: &[f64], gamma: f64, beta: f64, epsilon: f64, relu: 
 #[test]
 fn the_closed_form_is_the_derivative_of_the_forward() {
     let rng = &mut Rng::new(2);
-    for (len, offset, relu) in [(2, 0.0, false), (9, 3.0, false), (31, -5.0, true), (50, 0.0, true)]
-    {
+    let cases = [
+        (2, 0.0, false, false),
+        (9, 3.0, false, false),
+        (31, -5.0, true, false),
+        (50, 0.0, true, false),
+        (2, 1.0, false, true),
+        (9, -3.0, false, true),
+        (40, 2.0, true, true),
+    ];
+    for (len, offset, relu, weighted) in cases {
         // multiples of 2^-20, so that x ± step is exact
         let x: Vec<f64> =
             (0..len).map(|_| offset + (rng.normal() * 1e6).round() * 2f64.powi(-20)).collect();
-        let w: Vec<f64> = (0..len).map(|_| rng.normal()).collect();
+        let mut weight = || if weighted { 1.0 - rng.uniform() } else { 1.0 };
+        let weights: Vec<f64> = (0..len).map(|_| weight()).collect();
+        let g: Vec<f64> = (0..len).map(|_| rng.normal()).collect();
         let (gamma, beta, epsilon) = (rng.normal(), rng.normal(), 1e-3);
-        let (mean, variance) = moments(&x);
+        let (total, mean, variance) = weighted_moments(&x, &weights);
         let channel = Channel::new(mean, variance, gamma, beta, epsilon);
         let masked: Vec<f64> = x
             .iter()
-            .zip(&w)
-            .map(|(&x, &w)| if relu && channel.forward(x).to_f64() <= 0.0 { 0.0 } else { w })
+            .zip(&g)
+            .map(|(&x, &g)| if relu && channel.forward(x).to_f64() <= 0.0 { 0.0 } else { g })
             .collect();
         let totals = Totals::new(&channel, &x, &masked);
-        for (index, difference) in
-            differences(&x, &w, gamma, beta, epsilon, relu).into_iter().enumerate()
-        {
-            let closed = totals.dx(&channel, x[index], masked[index], false);
-            let scale = totals.dx_scale(&channel, x[index], masked[index]);
+        let found = differences(&x, &weights, &g, [gamma, beta, epsilon], relu);
+        for (index, difference) in found.into_iter().enumerate() {
+            let (x, dy) = (x[index], masked[index]);
+            let share = Wide::from(weights[index]) / total;
+            let closed = totals.weighted_dx(&channel, x, dy, share);
+            let scale = totals.weighted_dx_scale(&channel, x, dy, share);
             let error = ((difference - closed).abs() / scale).to_f64();
             assert!(error < 1e-9, "len {len} element {index}: {error}");
+            if !weighted {
+                let [plain, plain_scale] =
+                    [totals.dx(&channel, x, dy, false), totals.dx_scale(&channel, x, dy)];
+                assert!(((plain - closed).abs() / scale).to_f64() < 1e-28);
+                assert!(is(plain_scale, scale, 95));
+            }
         }
     }
 }

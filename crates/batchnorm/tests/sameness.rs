@@ -1,10 +1,13 @@
-//! The same bits, however an array is cut, wherever its results go, whatever lies beside it.
+//! The same bits, however an array is cut, wherever its results go, whatever lies beside it; without
+//! weights and residual, and with both.
 //!
 //! `SAMENESS_SEED` repeats a run or makes another.
 
 mod harness;
 
 use harness::families::{FAMILIES, GRADIENTS};
+use harness::operands::{self, Given};
+use harness::weights::WEIGHTS;
 use harness::{Cuts, Float, Mode, Parameters, Rng, Shape, Statistics, Totals, bits, cells};
 use harness::{cut_at_blocks, setting, tiles, whole};
 
@@ -36,6 +39,8 @@ struct Input<E> {
     shape: Shape,
     x: Vec<E>,
     dy: Vec<E>,
+    residual: Vec<E>,
+    weights: Vec<f64>,
     parameters: Parameters,
     seed: u64,
 }
@@ -49,12 +54,17 @@ fn input<E: Float>(shape: Shape, seed: u64) -> Input<E> {
             .collect();
         shape.assemble(|statistic| channels[statistic].clone())
     };
-    let (x, dy) = (array(FAMILIES), array(GRADIENTS));
+    let (x, dy, residual) = (array(FAMILIES), array(GRADIENTS), array(GRADIENTS));
     let gammas = [1.0, -1.0, 0.3, 1e-30, 1e30, 0.0];
     let gamma =
         (0..shape.statistics()).map(|_| rng.pick(&gammas) * (1.0 + rng.uniform())).collect();
     let beta = (0..shape.statistics()).map(|_| rng.normal()).collect();
-    Input { shape, x, dy, parameters: Parameters { gamma, beta, epsilon: 1e-3 }, seed }
+    let weights: Vec<_> = (0..shape.statistics())
+        .map(|_| (WEIGHTS[rng.below(WEIGHTS.len())].1)(rng, shape.count()))
+        .collect();
+    let weights = shape.assemble(|statistic| weights[statistic].clone());
+    let parameters = Parameters { gamma, beta, epsilon: 1e-3 };
+    Input { shape, x, dy, residual, weights, parameters, seed }
 }
 
 /// All results, cut so.
@@ -65,6 +75,7 @@ struct Results<E> {
     dx: Vec<E>,
 }
 
+/// Without weights and residual.
 fn results<E: Float>(input: &Input<E>, reductions: &Cuts, maps: &Cuts, mode: Mode) -> Results<E> {
     let Input { shape, x, dy, parameters, .. } = input;
     let statistics = harness::moments(x, *shape, reductions);
@@ -72,6 +83,25 @@ fn results<E: Float>(input: &Input<E>, reductions: &Cuts, maps: &Cuts, mode: Mod
     let y = harness::forward(x, *shape, maps, &statistics, parameters, mode.relu);
     let dx = harness::dx([x, dy], *shape, maps, &statistics, parameters, &totals, mode);
     Results { statistics, totals, y, dx }
+}
+
+/// With both. `dense`: the moments from copies of the pieces.
+fn operand_results<E: Float>(
+    input: &Input<E>,
+    cuts: &Cuts,
+    relu: bool,
+    dense: bool,
+) -> (Results<E>, Vec<E>) {
+    let Input { shape, x, dy, residual, weights, parameters, .. } = input;
+    let shape = *shape;
+    let statistics = operands::moments(x, weights, shape, cuts, dense);
+    let y = operands::forward([x, residual], shape, cuts, &statistics, parameters, relu);
+    let given = Given { residual: Some(residual), weights: Some(weights), relu };
+    let [x, dy] = operands::gate([x, dy], given, shape, cuts, &statistics, parameters);
+    let arrays = [&x[..], &dy[..]];
+    let totals = harness::totals(arrays, shape, cuts, &statistics, parameters, false);
+    let dx = operands::dx(arrays, weights, shape, cuts, &statistics, parameters, &totals);
+    (Results { statistics, totals, y, dx }, dy)
 }
 
 impl<E: Float> Results<E> {
@@ -110,6 +140,19 @@ fn assert_same<E: Float>(input: &Input<E>, one: &Results<E>, other: &Results<E>)
     }
 }
 
+fn assert_same_operands<E: Float>(
+    input: &Input<E>,
+    all: &Cuts,
+    cuts: &Cuts,
+    relu: bool,
+    dense: bool,
+) {
+    let (one, one_gated) = operand_results(input, all, relu, false);
+    let (other, other_gated) = operand_results(input, cuts, relu, dense);
+    assert_same(input, &one, &other);
+    assert_eq!(bits(&one_gated), bits(&other_gated), "gated dy, {:?}", input.shape);
+}
+
 fn pieces<E: Float>() {
     each_input::<E>(|input, mode, rng| {
         let all = whole(input.shape);
@@ -117,6 +160,9 @@ fn pieces<E: Float>() {
         for _ in 0..3 {
             let cuts = cut_at_blocks(input.shape, rng);
             assert_same(input, &one, &results(input, &cuts, &cuts, mode));
+            for dense in [false, true] {
+                assert_same_operands(input, &all, &cuts, mode.relu, dense);
+            }
         }
     });
 }
@@ -143,6 +189,7 @@ fn tiled<E: Float>() {
         for width in [1 + rng.below(shape.channels), 1 + rng.below(100), 64, 7] {
             let cuts = tiles(shape, width.min(2048));
             assert_same(input, &one, &results(input, &cuts, &cuts, mode));
+            assert_same_operands(input, &all, &cuts, mode.relu, true);
         }
     });
 }
@@ -159,13 +206,14 @@ fn tiles_of_channels_give_the_bits_of_the_whole_f64() {
 
 fn in_place<E: Float>() {
     each_input::<E>(|input, mode, _| {
-        let Input { shape, x, dy, parameters, seed } = input;
+        let Input { shape, x, dy, parameters, seed, .. } = input;
         let all = whole(*shape);
         let Results { statistics, totals, y, dx } = results(input, &all, &all, mode);
         let mut over = x.clone();
         let arrays = [cells(&mut over); 2];
         harness::forward_cells(arrays, *shape, &all, &statistics, parameters, mode.relu);
         assert_eq!(bits(&over), bits(&y), "y over x, {shape:?} seed {seed}");
+        in_place_with_residual(input, &statistics, mode.relu);
         for over_dy in [false, true] {
             let (mut x, mut dy) = (x.clone(), dy.clone());
             let (x, dy) = (cells(&mut x), cells(&mut dy));
@@ -175,6 +223,26 @@ fn in_place<E: Float>() {
             assert_eq!(bits(&got), bits(&dx), "dx over dy: {over_dy}, {shape:?} seed {seed}");
         }
     });
+}
+
+/// y over x, over the residual, and over both where they are the same array.
+fn in_place_with_residual<E: Float>(input: &Input<E>, statistics: &Statistics, relu: bool) {
+    let Input { shape, x, residual, parameters, seed, .. } = input;
+    let all = whole(*shape);
+    for (what, over_x, same) in
+        [("x", true, false), ("the residual", false, false), ("both", true, true)]
+    {
+        let residual = if same { x } else { residual };
+        let y = operands::forward([x, residual], *shape, &all, statistics, parameters, relu);
+        let (mut x, mut residual) = (x.clone(), residual.clone());
+        let (x, residual) = (cells(&mut x), cells(&mut residual));
+        let residual = if same { x } else { residual };
+        let over = if over_x { x } else { residual };
+        let arrays = [x, over, residual];
+        operands::forward_cells(arrays, *shape, &all, statistics, parameters, relu);
+        let got: Vec<E> = over.iter().map(|cell| cell.get()).collect();
+        assert_eq!(bits(&got), bits(&y), "y over {what}, {shape:?} seed {seed}");
+    }
 }
 
 #[test]
@@ -189,6 +257,7 @@ fn neighbours<E: Float>() {
         let shape = input.shape;
         let all = whole(shape);
         let one = results(input, &all, &all, mode);
+        let (with_operands, _) = operand_results(input, &all, mode.relu, false);
         for trial in 0..4 {
             let kept = rng.below(shape.statistics());
             let hostile: [f64; 8] =
@@ -217,28 +286,40 @@ fn neighbours<E: Float>() {
                 parameters.gamma[statistic] = numbers[noise[statistic % 7] as usize % 5];
                 parameters.beta[statistic] = numbers[noise[statistic % 5] as usize % 5];
             }
+            let weights = shape.assemble::<f64>(|statistic| {
+                if statistic == kept {
+                    return shape.channel(&input.weights, statistic);
+                }
+                let few = [0.0, 0.0, 1e-300, 1.0, 1.9, 0.1];
+                (0..shape.count()).map(|i| few[(i + statistic) % 6]).collect()
+            });
             let other = Input {
                 shape,
                 x: replace(&input.x),
                 dy: replace(&input.dy),
+                residual: replace(&input.residual),
+                weights,
                 parameters,
                 seed: input.seed,
             };
-            let other = results(&other, &all, &all, mode);
             let what = format!(
                 "channel {kept} of {shape:?}, {}, trial {trial}, SAMENESS_SEED={}",
                 E::NAME,
                 input.seed / 1000
             );
-            let [mean, variance, dgamma, dbeta, ..] = one.bits();
-            let [mean2, variance2, dgamma2, dbeta2, ..] = other.bits();
-            assert_eq!(mean[kept], mean2[kept], "mean, {what}");
-            assert_eq!(variance[kept], variance2[kept], "variance, {what}");
-            assert_eq!(dgamma[kept], dgamma2[kept], "dgamma, {what}");
-            assert_eq!(dbeta[kept], dbeta2[kept], "dbeta, {what}");
-            let own = |array: &[E]| bits(&shape.channel(array, kept));
-            assert_eq!(own(&one.y), own(&other.y), "y, {what}");
-            assert_eq!(own(&one.dx), own(&other.dx), "dx, {what}");
+            let plain = results(&other, &all, &all, mode);
+            let (others_operands, _) = operand_results(&other, &all, mode.relu, false);
+            for (one, other) in [(&one, &plain), (&with_operands, &others_operands)] {
+                let [mean, variance, dgamma, dbeta, ..] = one.bits();
+                let [mean2, variance2, dgamma2, dbeta2, ..] = other.bits();
+                assert_eq!(mean[kept], mean2[kept], "mean, {what}");
+                assert_eq!(variance[kept], variance2[kept], "variance, {what}");
+                assert_eq!(dgamma[kept], dgamma2[kept], "dgamma, {what}");
+                assert_eq!(dbeta[kept], dbeta2[kept], "dbeta, {what}");
+                let own = |array: &[E]| bits(&shape.channel(array, kept));
+                assert_eq!(own(&one.y), own(&other.y), "y, {what}");
+                assert_eq!(own(&one.dx), own(&other.dx), "dx, {what}");
+            }
         }
     });
 }

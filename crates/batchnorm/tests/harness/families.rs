@@ -1,6 +1,6 @@
 //! Hostile inputs: each family makes the elements of a channel.
 
-use super::Rng;
+use super::{Float, Rng, Shape};
 
 pub type Family = (&'static str, fn(&mut Rng, usize) -> Vec<f64>);
 
@@ -189,3 +189,21 @@ pub const GRADIENTS: &[Family] = &[
     ("zero", |_, len| vec![0.0; len]),
     ("one large, the rest vanish", vanishing),
 ];
+
+/// Elements of the largest and smallest magnitudes, in runs and mixed.
+pub fn extreme<E: Float>(rng: &mut Rng, shape: Shape) -> Vec<E> {
+    let (tiny, normal) = (2f64.powi(1 - E::GRAIN / 2).powi(2), 2.0 / E::MAX);
+    let ends =
+        [E::MAX, -E::MAX, E::MAX / 2.0, -E::MAX / 3.0, E::MAX.sqrt(), normal, -tiny, 0.0, 1.0];
+    let channels: Vec<Vec<f64>> = (0..shape.statistics())
+        .map(|_| {
+            let few = [rng.pick(&ends), rng.pick(&ends), rng.pick(&ends)];
+            let run = rng.pick(&[1, 1, 2, 8, 64, 100, 1024, 8192]);
+            let mixed = rng.below(2) == 0;
+            (0..shape.count())
+                .map(|i| if mixed { rng.pick(&few) } else { few[i / run % 3] })
+                .collect()
+        })
+        .collect();
+    shape.assemble(|statistic| channels[statistic].clone())
+}

@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub mod families;
+pub mod operands;
+pub mod weights;
 
 use batchnorm::affine::{self, Channels};
 use batchnorm::gradient::{self, TotalsTable};
@@ -180,6 +182,19 @@ impl Piece {
             + self.channels.start * shape.inner
             + self.inner.start;
         Array { data: &data[first..], outer_stride: 0, row_stride }
+    }
+
+    /// Its elements alone.
+    fn copy<T: Copy>(&self, data: &[T], shape: Shape) -> Vec<T> {
+        let (rows, inner) = (self.array(data, shape).outer(0), self.inner.len());
+        let places = self.rows.clone().flat_map(|row| {
+            self.channels.clone().map(move |channel| (row - self.rows.start, channel))
+        });
+        places
+            .flat_map(|(row, channel)| {
+                rows.part(row, (channel - self.channels.start) * shape.inner, inner).to_vec()
+            })
+            .collect()
     }
 
     fn statistics(&self, shape: Shape) -> Range<usize> {

@@ -177,6 +177,23 @@ pub fn moments(x: &[f64]) -> (Wide, Wide) {
     (mean, m2 / count)
 }
 
+/// Σw, the mean Σwx/Σw and the variance Σw(x-μ)²/Σw, in two passes; none has weight 0. Around the
+/// heaviest element, beside which the others may differ in digits that even this type has not.
+pub fn weighted_moments(x: &[f64], weights: &[f64]) -> (Wide, Wide, Wide) {
+    assert_eq!(x.len(), weights.len());
+    let heaviest = (1..x.len()).fold(0, |a, b| if weights[b] > weights[a] { b } else { a });
+    let shift = Wide::from(x[heaviest]);
+    let sum = |term: &dyn Fn(Wide) -> Wide| {
+        x.iter().zip(weights).fold(Wide::ZERO, |sum, (&x, &weight)| {
+            sum + Wide::from(weight) * term(Wide::from(x) - shift)
+        })
+    };
+    let total = sum(&|_| Wide::from(1.0));
+    let mean = sum(&|distance| distance) / total;
+    let m2 = sum(&|distance| (distance - mean) * (distance - mean));
+    (total, shift + mean, m2 / total)
+}
+
 /// A channel with its statistics and parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct Channel {
@@ -250,6 +267,18 @@ impl Totals {
         let terms =
             Wide::from(dy).abs() + self.means[2] + channel.normalized(x).abs() * self.means[3];
         channel.gamma.abs() * channel.inverse_deviation * terms
+    }
+
+    /// dx = γ·r·(dy - (w/W)·(dβ + x̂·dγ)) of an element that has the share w/W of all weight.
+    pub fn weighted_dx(&self, channel: &Channel, x: f64, dy: f64, share: Wide) -> Wide {
+        let rest = share * (self.dbeta + channel.normalized(x) * self.dgamma);
+        channel.gamma * channel.inverse_deviation * (Wide::from(dy) - rest)
+    }
+
+    /// |γ|·r·(|dy| + (w/W)·(Σ|dy| + |x̂|·Σ|dy·x̂|)).
+    pub fn weighted_dx_scale(&self, channel: &Channel, x: f64, dy: f64, share: Wide) -> Wide {
+        let rest = self.dbeta_terms + channel.normalized(x).abs() * self.dgamma_terms;
+        channel.gamma.abs() * channel.inverse_deviation * (Wide::from(dy).abs() + share * rest)
     }
 }
 

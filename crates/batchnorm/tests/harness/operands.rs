@@ -1,0 +1,182 @@
+//! How weights and residuals are handed over, as batchnorm-wasm does.
+
+use super::{Cuts, Float, Parameters, Shape, Statistics, Totals, cells, channels};
+use batchnorm::affine;
+use batchnorm::gradient::gate::Operands;
+use batchnorm::gradient::{self, TotalsTable};
+use batchnorm::moments::weighted;
+use batchnorm::piece::Array;
+use std::cell::Cell;
+
+/// As ts/options/weights.ts does: by the power of two that brings the largest to 1..2.
+pub fn scaled(weights: &[f64]) -> Vec<f64> {
+    let largest = weights.iter().copied().fold(0.0, f64::max);
+    let exponent = if largest > 0.0 { largest.log2().floor() as i32 } else { 0 };
+    weights.iter().map(|weight| weight * 2f64.powi(-exponent)).collect()
+}
+
+/// Mean, variance and Σw. `dense`: each piece from copies without gaps.
+pub fn moments<E: Float>(
+    x: &[E],
+    weights: &[f64],
+    shape: Shape,
+    cuts: &Cuts,
+    dense: bool,
+) -> Statistics {
+    let blocking = shape.blocking();
+    let mut statistics = Statistics::default();
+    let mut reduction = Box::new(weighted::Reduction::EMPTY);
+    for tile in cuts {
+        let count = tile[0].channels.len();
+        reduction.clear(count);
+        for piece in tile {
+            let extent = piece.extent();
+            let copies = dense.then(|| (piece.copy(x, shape), piece.copy(weights, shape)));
+            let (x, weights) = match &copies {
+                Some((x, weights)) => (Array::dense(x, extent), Array::dense(weights, extent)),
+                None => (piece.array(x, shape), piece.array(weights, shape)),
+            };
+            if shape.inner > 1 {
+                reduction.push_first(x.outer(0), weights.outer(0), extent, blocking);
+            } else {
+                reduction.push_last(x.outer(0), weights.outer(0), extent, blocking);
+            }
+        }
+        for channel in 0..count {
+            let moments = reduction.finish(channel);
+            let (mean, variance) = moments.finish();
+            statistics.mean.push(mean);
+            statistics.variance.push(variance);
+            statistics.count.push(moments.count());
+        }
+    }
+    statistics
+}
+
+/// y of x and a residual, each an array of its own.
+pub fn forward<E: Float>(
+    [x, residual]: [&[E]; 2],
+    shape: Shape,
+    cuts: &Cuts,
+    statistics: &Statistics,
+    parameters: &Parameters,
+    relu: bool,
+) -> Vec<E> {
+    let (mut x, mut residual) = (x.to_vec(), residual.to_vec());
+    let mut y = vec![E::ZERO; x.len()];
+    let arrays = [cells(&mut x), cells(&mut y), cells(&mut residual)];
+    forward_cells(arrays, shape, cuts, statistics, parameters, relu);
+    y
+}
+
+/// x, y and the residual, any of which may be the same.
+pub fn forward_cells<E: Float>(
+    arrays: [&[Cell<E>]; 3],
+    shape: Shape,
+    cuts: &Cuts,
+    statistics: &Statistics,
+    parameters: &Parameters,
+    relu: bool,
+) {
+    let blocking = shape.blocking();
+    let mut table = Box::new(affine::channels_last::Table::<E>::EMPTY);
+    for tile in cuts {
+        let channels = channels(statistics, parameters, tile[0].statistics(shape));
+        table.fill(channels, blocking);
+        for piece in tile {
+            let (extent, rows) =
+                (piece.extent(), arrays.map(|array| piece.array(array, shape).outer(0)));
+            if shape.inner > 1 {
+                affine::channels_first::apply_residual(rows, extent, channels, relu);
+            } else {
+                table.apply_residual(rows, extent, channels, blocking, relu);
+            }
+        }
+    }
+}
+
+/// What the forward pass had beside x.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a, E> {
+    pub residual: Option<&'a [E]>,
+    pub weights: Option<&'a [f64]>,
+    pub relu: bool,
+}
+
+/// x and dy as the gate leaves them.
+pub fn gate<E: Float>(
+    [x, dy]: [&[E]; 2],
+    given: Given<'_, E>,
+    shape: Shape,
+    cuts: &Cuts,
+    statistics: &Statistics,
+    parameters: &Parameters,
+) -> [Vec<E>; 2] {
+    let blocking = shape.blocking();
+    let mut arrays = [x.to_vec(), dy.to_vec()];
+    let mut residual = given.residual.map(<[E]>::to_vec);
+    let mut weights = given.weights.map(<[f64]>::to_vec);
+    let [x, dy] = arrays.each_mut().map(|array| cells(array));
+    let (residual, weights) =
+        (residual.as_deref_mut().map(cells), weights.as_deref_mut().map(cells));
+    let mut table = Box::new(affine::channels_last::Table::<E>::EMPTY);
+    for tile in cuts {
+        let channels = channels(statistics, parameters, tile[0].statistics(shape));
+        table.fill(channels, blocking);
+        for piece in tile {
+            let operands = Operands {
+                x: piece.array(x, shape).outer(0),
+                dy: piece.array(dy, shape).outer(0),
+                residual: residual.map(|residual| piece.array(residual, shape).outer(0)),
+                weights: weights.map(|weights| piece.array(weights, shape).outer(0)),
+                relu: given.relu,
+            };
+            if shape.inner > 1 {
+                operands.apply_first(piece.extent(), channels);
+            } else {
+                operands.apply_last(&table, piece.extent(), channels, blocking);
+            }
+        }
+    }
+    arrays
+}
+
+/// dx of what went through the gate; the counts of the statistics are Σw.
+pub fn dx<E: Float>(
+    [x, dy]: [&[E]; 2],
+    weights: &[f64],
+    shape: Shape,
+    cuts: &Cuts,
+    statistics: &Statistics,
+    parameters: &Parameters,
+    totals: &Totals,
+) -> Vec<E> {
+    let blocking = shape.blocking();
+    let (mut x, mut dy, mut weights) = (x.to_vec(), dy.to_vec(), weights.to_vec());
+    let mut dx = vec![E::ZERO; x.len()];
+    let arrays = [cells(&mut x), cells(&mut dy), cells(&mut dx)];
+    let weights = cells(&mut weights);
+    let mut table = Box::new(gradient::channels_last::Table::<E>::EMPTY);
+    for tile in cuts {
+        let range = tile[0].statistics(shape);
+        let channels = channels(statistics, parameters, range.clone());
+        let totals = TotalsTable {
+            dbeta: &totals.dbeta[range.clone()],
+            dgamma: &totals.dgamma[range.clone()],
+            count: &statistics.count[range],
+            frozen: false,
+        };
+        table.fill(channels, totals, blocking);
+        for piece in tile {
+            let (extent, rows) =
+                (piece.extent(), arrays.map(|array| piece.array(array, shape).outer(0)));
+            let weights = piece.array(weights, shape).outer(0);
+            if shape.inner > 1 {
+                gradient::channels_first::apply_weighted(rows, weights, extent, channels, totals);
+            } else {
+                table.apply_weighted(rows, weights, extent, channels, totals, blocking);
+            }
+        }
+    }
+    dx
+}
