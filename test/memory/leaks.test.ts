@@ -7,7 +7,11 @@ import {
   foldIntoConv,
   forward,
   infer,
+  Moments,
   moments,
+  normalizeMoments,
+  Standardizer,
+  sufficientStatistics,
 } from "../../ts/entry/index.ts"
 
 const memoryBytes = () => {
@@ -87,6 +91,41 @@ test("calls with weights, residuals and all gradients leave it so too", { timeou
   for (const call of calls) call()
   const before = [memoryBytes(), address()]
   for (let i = 0; i < 100_000 / calls.length; i++) for (const call of calls) call()
+  expect([memoryBytes(), address()]).toEqual(before)
+  y.dispose()
+})
+
+test("calls that take statistics in parts leave it so too", { timeout: 60_000 }, () => {
+  const x = { data: Float32Array.of(1, 2, 3, 4, 5, 7), shape: [3, 2] }
+  const y = allocate([3, 2])
+  const weights = [true, 2]
+  const sums = new Moments(2).push(x)
+  const standardizer = new Standardizer()
+  const layer = new BatchNorm(2)
+  let refused = 0
+  const mistakes: (() => unknown)[] = [
+    () => sums.push(x, { weights: [0, Number.NaN] }),
+    () => standardizer.adapt([x, y, null as never]),
+    () => layer.recalibrate([x, y, { data: x.data, shape: [2, 3] }]),
+  ]
+  const calls: (() => unknown)[] = [
+    () => layer.recalibrate([y, x]),
+    () => sufficientStatistics(y, 0, { shift: [1, 2] }),
+    () => normalizeMoments(3, [1, 2], [5, 6]),
+    () => Moments.fromBytes(new Moments(2).push(y, { weights }).merge(sums).toBytes()),
+    () => standardizer.adapt([x, y]).invert(standardizer.transform(y, { out: y })),
+    ...mistakes.map((call) => () => {
+      try {
+        call()
+      } catch {
+        refused++
+      }
+    }),
+  ]
+  for (const call of calls) call()
+  expect(refused).toBe(mistakes.length)
+  const before = [memoryBytes(), address()]
+  for (let i = 0; i < 40_000 / calls.length; i++) for (const call of calls) call()
   expect([memoryBytes(), address()]).toEqual(before)
   y.dispose()
 })
