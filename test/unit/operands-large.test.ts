@@ -51,12 +51,13 @@ describe.each(cases)("$name", ({ shape, axis, own }) => {
       expectNear(variance.data, due.variance, 1e-12, `variance, ${hint}`)
       const operands = { weights, residual: added }
       const options = { axis, epsilon: problem.epsilon, gamma: problem.gamma, beta: problem.beta }
-      const { y, saved } = forward(array, { ...options, activation: "relu", ...operands })
+      const [into, dx, dresidual] = [place(setting, shape, x), place(setting, shape, x), place(setting, shape, x)]
+      const { y, saved } = forward(array, { ...options, activation: "relu", ...operands, out: { y: into } })
       expect([saved.mean, saved.variance]).toEqual([mean.data, variance.data])
       expectNear(saved.count, due.count, 1e-14, `count, ${hint}`)
       expectNear(y.data, due.y, within, `y, ${hint}`)
       const need = ["dx", "dgamma", "dbeta", "dresidual"] as const
-      const got = backward(slope, array, saved, { ...operands, need })
+      const got = backward(slope, array, saved, { ...operands, need, out: { dx, dresidual } })
       expectNear(got.dresidual.data, due.dresidual, 0, `dresidual, ${hint}`)
       expectNear(got.dx.data, due.dx, within, `dx, ${hint}`)
       const each = (sums: ArrayLike<number>) => Array.from(sums, (sum, channel) => sum / due.count[channel]!)

@@ -171,6 +171,12 @@ describe("what forward with weights saved", () => {
     expect([...perChannel.saved.count]).toEqual([1, 2, 12])
   })
 
+  test("has all of it, where additions one by one would round parts away", () => {
+    const three = { data: Float64Array.of(1, 2, 3), shape: [3, 1] }
+    const { saved } = forward(three, { weights: { data: [1, 2 ** -53, 2 ** -53], shape: [3, 1] } })
+    expect([...saved.count]).toEqual([1 + 2 ** -52])
+  })
+
   test("is plain: a structured clone goes back with the weights", () => {
     expect(backward(dy, x, structuredClone(saved), { weights })).toEqual(backward(dy, x, saved, { weights }))
   })
