@@ -46,6 +46,22 @@ function element(family: string, center: number, scale: number, u: number, stati
   }
 }
 
+/** The weight of element `index` of a channel. */
+function weight(family: string, u: number, index: number): number {
+  switch (family) {
+    case "mask":
+      return index === 0 || u >= 0 ? 1 : 0
+    case "runs":
+      return Math.floor(index / 61) % 2 === 0 ? 1 : 0
+    case "fraction":
+      return 0.5 - u / 2
+    case "unequal":
+      return (1.5 + u) * 2 ** Math.floor(60 * u)
+    default:
+      throw new Error(`unknown family ${family}`)
+  }
+}
+
 /** FNV-1a of 64 bits, in two halves; the prime is 2⁴⁰ + 0x1b3. */
 function digest(...arrays: readonly FloatArray[]): string {
   let [high, low] = [0xcbf29ce4, 0x84222325]
@@ -97,7 +113,13 @@ function inputsOf(one: Case) {
   const mean = vector((u) => u)
   const variance = vector((u) => u + 1.5)
   const options = { axis, gamma, beta, epsilon: one.epsilon, activation: one.relu ? ("relu" as const) : null }
-  return { x, dy, options: one.frozen ? { ...options, mean, variance } : options }
+  const residual = one.residual === undefined ? undefined : make(() => one.residual! * next())
+  const family = one.weights
+  const weights =
+    family === undefined
+      ? undefined
+      : { shape, data: Float64Array.from(indexOf, (index) => weight(family, next(), index)) }
+  return { x, dy, residual, weights, options: one.frozen ? { ...options, mean, variance } : options }
 }
 
 test("the generator and the digest are those of the readme", () => {
@@ -109,19 +131,23 @@ test("the generator and the digest are those of the readme", () => {
 
 describe.each(residencies)("%s", (residency) => {
   test.each(cases)("$name: the bits of the native build", (one) => {
-    const { x, dy, options } = inputsOf(one)
+    const { x, dy, residual: added, weights, options } = inputsOf(one)
     const arrays = new Arrays(residency)
     try {
       const [input, slope] = [arrays.copy(x), arrays.copy(dy)]
+      const residual = added && arrays.copy(added)
       const [y, dx] = [arrays.empty(one.shape, x.data instanceof Float32Array ? "float32" : "float64"), slope]
-      const { mean, variance } = moments(input, one.reducedAxes)
-      const { saved } = forward(input, { ...options, out: { y } })
-      const { dgamma, dbeta } = backward(slope, input, saved, { out: { dx } })
+      const { mean, variance } = moments(input, one.reducedAxes, { weights })
+      const { saved } = forward(input, { ...options, residual, weights, out: { y } })
+      const need: ("dx" | "dgamma" | "dbeta" | "dresidual")[] = ["dx", "dgamma", "dbeta"]
+      if (residual) need.push("dresidual")
+      const gradients = backward(slope, input, saved, { need, residual, weights, out: { dx } })
       expect({
         moments: digest(mean.data, variance.data),
         y: digest(y.data),
-        gradients: digest(dgamma, dbeta),
+        gradients: digest(gradients.dgamma, gradients.dbeta),
         dx: digest(dx.data),
+        ...(residual && { dresidual: digest(gradients.dresidual.data) }),
       }).toEqual(one.digests)
     } finally {
       arrays.free()

@@ -6,6 +6,7 @@
 mod harness;
 
 use batchnorm::view::View;
+use harness::operands::{self, Given};
 use harness::{Float, Mode, Parameters, Shape, Statistics, whole};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -27,6 +28,12 @@ struct Case {
     epsilon: f64,
     relu: bool,
     frozen: bool,
+    /// The family of the weights, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weights: Option<String>,
+    /// The scale of the residual, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    residual: Option<f64>,
     digests: Digests,
 }
 
@@ -36,6 +43,8 @@ struct Digests {
     y: String,
     gradients: String,
     dx: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dresidual: Option<String>,
 }
 
 fn path() -> PathBuf {
@@ -90,6 +99,27 @@ fn element(family: &str, center: f64, scale: f64, u: f64, statistic: usize, inde
     }
 }
 
+/// The weight of element `index` of a channel.
+fn weight(family: &str, u: f64, index: usize) -> f64 {
+    match family {
+        "mask" => f64::from(u8::from(index == 0 || u >= 0.0)),
+        "runs" => f64::from(u8::from(index / 61 % 2 == 0)),
+        "fraction" => 0.5 - u / 2.0,
+        "unequal" => (1.5 + u) * 2f64.powi((60.0 * u).floor() as i32),
+        _ => panic!("unknown family {family}"),
+    }
+}
+
+/// Σw, with what its additions round away (Knuth's two-sum), as TypeScript adds it up.
+fn total(weights: &[f64]) -> f64 {
+    let (high, low) = weights.iter().fold((0.0, 0.0), |(high, low), weight| {
+        let sum: f64 = high + weight;
+        let part = sum - high;
+        (sum, low + ((high - (sum - part)) + (weight - part)))
+    });
+    high + low
+}
+
 /// FNV-1a of 64 bits.
 struct Digest(u64);
 
@@ -138,16 +168,21 @@ fn digests<E: Float>(case: &Case) -> Digests {
     let shape = Shape::new(outer, reduce, channels, inner);
 
     let mut u = Uniform(case.seed);
-    let (mut x, mut dy) = (Vec::new(), Vec::new());
-    for place in 0..shape.elements() {
-        let statistic = place / (reduce * channels * inner) * channels + place / inner % channels;
-        let index = place / (channels * inner) % reduce * inner + place % inner;
-        let x_element = element(&case.family, case.center, case.scale, u.next(), statistic, index);
-        x.push(E::from_f64(x_element));
-    }
-    for _ in 0..shape.elements() {
-        dy.push(E::from_f64(case.dy_scale * u.next()));
-    }
+    let places: Vec<(usize, usize)> = (0..shape.elements())
+        .map(|place| {
+            let statistic =
+                place / (reduce * channels * inner) * channels + place / inner % channels;
+            (statistic, place / (channels * inner) % reduce * inner + place % inner)
+        })
+        .collect();
+    let mut elements = |element: &dyn Fn(f64, usize, usize) -> f64| -> Vec<f64> {
+        places.iter().map(|&(statistic, index)| element(u.next(), statistic, index)).collect()
+    };
+    let to_type = |values: Vec<f64>| values.into_iter().map(E::from_f64).collect::<Vec<_>>();
+    let x = to_type(elements(&|u, statistic, index| {
+        element(&case.family, case.center, case.scale, u, statistic, index)
+    }));
+    let dy = to_type(elements(&|u, _, _| case.dy_scale * u));
     let mut numbers =
         |number: fn(f64) -> f64| -> Vec<f64> { (0..channels).map(|_| number(u.next())).collect() };
     let per_statistic = |numbers: Vec<f64>| numbers.repeat(outer);
@@ -155,25 +190,63 @@ fn digests<E: Float>(case: &Case) -> Digests {
     let beta = per_statistic(numbers(|u| u));
     let given_mean = per_statistic(numbers(|u| u));
     let given_variance = per_statistic(numbers(|u| u + 1.5));
+    let mut elements = |element: &dyn Fn(f64, usize) -> f64| -> Vec<f64> {
+        places.iter().map(|&(_, index)| element(u.next(), index)).collect()
+    };
+    let residual = case.residual.map(|scale| to_type(elements(&|u, _| scale * u)));
+    let weights = case
+        .weights
+        .as_ref()
+        .map(|family| operands::scaled(&elements(&|u, index| weight(family, u, index))));
 
     let parameters = Parameters { gamma, beta, epsilon: case.epsilon };
     let cuts = whole(shape);
-    let batch = harness::moments(&x, shape, &cuts);
+    let mut batch = match &weights {
+        Some(weights) => operands::moments(&x, weights, shape, &cuts, false),
+        None => harness::moments(&x, shape, &cuts),
+    };
+    if let Some(weights) = &weights {
+        let totals =
+            (0..shape.statistics()).map(|statistic| total(&shape.channel(weights, statistic)));
+        batch.count = totals.collect();
+    }
     let moments = Digest::new().numbers(&batch.mean).numbers(&batch.variance).finish();
     let statistics = if case.frozen {
         Statistics { mean: given_mean, variance: given_variance, count: batch.count }
     } else {
         batch
     };
-    let y = harness::forward(&x, shape, &cuts, &statistics, &parameters, case.relu);
-    let totals = harness::totals([&x, &dy], shape, &cuts, &statistics, &parameters, case.relu);
-    let mode = Mode { relu: case.relu, frozen: case.frozen };
-    let dx = harness::dx([&x, &dy], shape, &cuts, &statistics, &parameters, &totals, mode);
+    let y = match &residual {
+        Some(residual) => {
+            operands::forward([&x, residual], shape, &cuts, &statistics, &parameters, case.relu)
+        }
+        None => harness::forward(&x, shape, &cuts, &statistics, &parameters, case.relu),
+    };
+    let (weights, residual) = (weights.as_deref(), residual.as_deref());
+    let (mut arrays, mut relu) = ([x, dy], case.relu);
+    if weights.is_some() || residual.is_some() {
+        let given = Given { residual, weights, relu };
+        let gated = arrays.each_ref().map(|array| &array[..]);
+        arrays = operands::gate(gated, given, shape, &cuts, &statistics, &parameters);
+        relu = false;
+    }
+    let arrays = arrays.each_ref().map(|array| &array[..]);
+    let totals = harness::totals(arrays, shape, &cuts, &statistics, &parameters, relu);
+    let dx = match weights.filter(|_| !case.frozen) {
+        Some(weights) => {
+            operands::dx(arrays, weights, shape, &cuts, &statistics, &parameters, &totals)
+        }
+        None => {
+            let mode = Mode { relu, frozen: case.frozen };
+            harness::dx(arrays, shape, &cuts, &statistics, &parameters, &totals, mode)
+        }
+    };
     Digests {
         moments,
         y: Digest::new().elements(&y).finish(),
         gradients: Digest::new().numbers(&totals.dgamma).numbers(&totals.dbeta).finish(),
         dx: Digest::new().elements(&dx).finish(),
+        dresidual: residual.map(|_| Digest::new().elements(arrays[1]).finish()),
     }
 }
 
