@@ -57,33 +57,34 @@ export function backward<
   const count = checkPerChannel(saved.count, length, "saved.count")
   if (!count) throw missing("saved.count", "one number per channel")
   const frozen = checkFlag(saved.frozen, false, "saved.frozen")
-  const hasResidual = checkFlag(saved.hasResidual, false, "saved.hasResidual")
-  const hasWeights = checkFlag(saved.hasWeights, false, "saved.hasWeights")
+  checkFlag(saved.hasResidual, false, "saved.hasResidual")
+  checkFlag(saved.hasWeights, false, "saved.hasWeights")
   const given = checkOptions(options, "options", ["need", "out", "residual", "weights"]) ?? {}
   const weights = checkWeights(given.weights, array.shape, channels.kept, undefined)
   const residual = checkResidual(given.residual, array)
-  checkOperands({ residual, weights }, { hasResidual, hasWeights }, relu)
+  checkOperands({ residual, weights }, saved, relu)
   if (weights) checkSameTotals(count, weights)
   else checkCounts(count, countOf(view), "saved.count")
   const need = checkNeed(given.need, all as unknown as readonly N[], usual as unknown as readonly N[])
-  checkAvailable(need, frozen, hasResidual)
+  checkAvailable(need, frozen, saved.hasResidual === true)
   const out = checkOptions(given.out, "out", all) ?? {}
   const wants = (name: keyof Gradients) => need.includes(name as N)
 
   const inputs = { x: array, dy: slope, residual }
   const elementwise = (name: "dx" | "dresidual"): { result: X; target: Checked } | undefined => {
-    if (!wants(name)) return undefined
     const given = out[name]
-    if (given !== undefined) return { result: given, target: checkOut(given as NdArray, array, inputs, `out.${name}`) }
+    const target = given === undefined ? undefined : checkOut(given as NdArray, array, inputs, `out.${name}`)
+    if (!wants(name)) return undefined
+    if (given !== undefined && target) return { result: given, target }
     const fresh = emptyLike(array)
     return { result: fresh as unknown as X, target: ordinary(fresh) }
   }
   const dx = elementwise("dx")
   const dresidual = elementwise("dresidual")
   const vector = (name: "dgamma" | "dbeta" | "dmean" | "dvariance") => {
-    if (!wants(name)) return undefined
-    const target = out[name]
-    return target === undefined ? new Float64Array(length) : checkVectorOut(target, length, `out.${name}`)
+    const given = out[name]
+    const target = given === undefined ? undefined : checkVectorOut(given, length, `out.${name}`)
+    return wants(name) ? (target ?? new Float64Array(length)) : undefined
   }
   const vectors = {
     dgamma: vector("dgamma"),
@@ -104,7 +105,7 @@ export function backward<
   const sums = dgamma !== undefined || dbeta !== undefined || (dx !== undefined && !frozen)
   const kernels = kernelsOf(array)
   // Operands and dresidual go through a gate, on copies of dy and, where elements are left out, x.
-  const gated = weights !== undefined || dresidual !== undefined || (relu && hasResidual)
+  const gated = weights !== undefined || dresidual !== undefined || (relu && residual !== undefined)
   const ports = [
     input(weights ? ordinary(array) : array, roles.x, 0),
     input(gated ? ordinary(slope) : slope, roles.dy, 1),
@@ -117,7 +118,7 @@ export function backward<
   ]
   const gate = (begin: boolean) => {
     // Without a ReLU the residual changes nothing, and is not among the ports.
-    if (gated) kernels.gate(relu, relu && hasResidual, weights !== undefined, epsilon, begin)
+    if (gated) kernels.gate(relu, relu && residual !== undefined, weights !== undefined, epsilon, begin)
   }
   const reluLeft = relu && !gated
   const counts = weights ? Float64Array.from(count, (total) => total * weights.scale) : count
@@ -145,13 +146,13 @@ export function backward<
       })
     }
   }
-  for (let channel = 0; channel < length; channel++) {
+  for (let channel = 0; channel < length && frozen; channel++) {
     const sum = (statistics.variance[channel] as number) + epsilon
     const slope = channels.gamma?.[channel] ?? 1
     // γ·r and γ·r², 0 where σ²+ε is, as everywhere.
     const r = sum > 0 ? 1 / Math.sqrt(sum) : sum === 0 ? 0 : Number.NaN
     if (vectors.dmean) vectors.dmean[channel] = 0 - slope * r * (dbeta?.[channel] as number)
-    if (vectors.dvariance) vectors.dvariance[channel] = 0 - 0.5 * slope * r * r * (dgamma?.[channel] as number)
+    if (vectors.dvariance) vectors.dvariance[channel] = 0 - 0.5 * slope * r * (r * (dgamma?.[channel] as number))
   }
   const gradients = { ...vectors, dx: dx?.result, dresidual: dresidual?.result }
   return Object.fromEntries(need.map((name) => [name, gradients[name as keyof Gradients]])) as Pick<Gradients<X>, N>

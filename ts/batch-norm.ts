@@ -1,6 +1,6 @@
 import { backward } from "./backward.ts"
 import { eachBatch } from "./batches.ts"
-import { type Convention, conventions } from "./conventions.ts"
+import { type Convention, conventions, oneElement } from "./conventions.ts"
 import { StateError } from "./errors.ts"
 import { type Forward, forwardInto, infer } from "./forward.ts"
 import { jsonNumber } from "./json.ts"
@@ -24,7 +24,7 @@ import {
   checkSomeElements,
   notFinite,
 } from "./options/settings.ts"
-import { checkState } from "./options/state.ts"
+import { checkSameSkips, checkState } from "./options/state.ts"
 import { checkWeights } from "./options/weights.ts"
 import { stateOf } from "./state.ts"
 import { moments } from "./tf-nn.ts"
@@ -236,7 +236,7 @@ export class BatchNorm {
     if (!training) return keep(forwardInto<T, Y>(x, { ...base, ...this.#statistics() }, "out"))
     const refusesSingle = this.singleElement === "throw"
     checkSomeElements(count, refusesSingle ? 2 : 1, "x")
-    if (refusesSingle) checkWeights(weights, array.shape, checkLayerAxes(axis, array.shape), 1)
+    if (refusesSingle) checkWeights(weights, array.shape, checkLayerAxes(axis, array.shape), oneElement)
     if (this.nonFinite === "throw") this.#refuseNonFinite(x, axis, weights)
     const result = forwardInto<T, Y>(x, base, "out")
     if (update) this.#follow(result.saved)
@@ -324,7 +324,7 @@ export class BatchNorm {
           if (m === 0) continue
           this.runningMean[channel] = mean[channel] as number
           // One element has no unbiased variance: the running one stays.
-          if (m > 1 || !this.unbiased)
+          if (m > oneElement || !this.unbiased)
             this.runningVariance[channel] = (m2[channel] as number) / (this.unbiased ? m - 1 : m)
         }
         this.#batches = taken
@@ -355,10 +355,15 @@ export class BatchNorm {
    *
    * @param convention whose names; the layer's own unless given
    * @returns Float64Arrays of one number per channel, and PyTorch's count a number
-   * @throws ArgumentError
+   * @throws ArgumentError; StateError for a cumulative average of which some channels skipped more batches than others: one
+   *   `num_batches_tracked` cannot say so
    */
   state(convention?: Convention): State {
-    return stateOf(this, checkConvention(convention, this.convention))
+    const names = checkConvention(convention, this.convention)
+    // An average of batches goes on from those that it is of.
+    const isCounted = this.momentum === null && conventions[names].names.batches !== null
+    const skips = isCounted ? checkSameSkips(this.#skips) : 0
+    return stateOf(this, this.#batches - skips, names)
   }
 
   /**
@@ -462,9 +467,9 @@ export class BatchNorm {
       const decay = this.decay ?? 1 - 1 / (this.#batches - (this.#skips[channel] as number))
       this.runningMean[channel] = blend(this.runningMean[channel] as number, batchMean, decay)
       const m = count[channel] as number
-      // One element has no unbiased variance: the running one stays. Weights may sum up to little more.
-      const batchVariance = this.unbiased ? (m > 1 ? biased * (m / (m - 1)) : Number.NaN) : biased
-      if (!Number.isFinite(batchVariance)) continue
+      // One element has no unbiased variance: the running one stays.
+      if (this.unbiased && m <= oneElement) continue
+      const batchVariance = this.unbiased ? biased * (m / (m - 1)) : biased
       this.runningVariance[channel] = blend(this.runningVariance[channel] as number, batchVariance, decay)
     }
   }

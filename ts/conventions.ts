@@ -11,6 +11,12 @@ export interface StateNames {
   readonly batches: string | null
 }
 
+/**
+ * The count up to which a channel counts as having one element, hence no unbiased variance: weights that were normalized
+ * sum up to 1 and what rounding adds, and m/(m-1) would be anything.
+ */
+export const oneElement: number = 1 + 2 ** -10
+
 interface Meaning {
   /** The channel axis. */
   readonly axis: number

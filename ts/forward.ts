@@ -1,6 +1,7 @@
 import { applyMap, emptyLike, kernelsOf, ordinary } from "./map.ts"
 import { checkApart, checkArray, checkHeld, checkOut, isSame } from "./options/arrays.ts"
 import {
+  alsoSaved,
   checkChannelOptions,
   checkResidual,
   checkSavedOut,
@@ -67,7 +68,7 @@ export function forwardInto<T extends FloatArray, Y extends NdArray<Like<T>>>(
   outName: string,
 ): Forward<Y> {
   const array = checkArray(x, "x")
-  const given: ForwardOptions<Y, T> = checkOptions(options, "options", forwardNames) ?? {}
+  const given: ForwardOptions<Y, T> = checkOptions(options, "options", forwardNames, alsoSaved) ?? {}
   const channels = checkChannelOptions(array, given)
   const { view, length } = channels
   const frozen = isGiven(given)
@@ -158,7 +159,7 @@ export function infer<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray
   options: InferOptions<Y, T>,
 ): Y {
   const array = checkArray(x, "x")
-  const given = checkOptions(options, "options", inferNames)
+  const given = checkOptions(options, "options", inferNames, alsoSaved)
   if (!given) throw missing("options", "{ mean, variance }")
   const channels = checkChannelOptions(array, given)
   const statistics = checkStatistics(given, channels.length)

@@ -8,14 +8,13 @@ interface Layer extends Uses {
   readonly beta: Vector
   readonly runningMean: Vector
   readonly runningVariance: Vector
-  readonly batches: number
 }
 
 /** Copies, by the names of a framework and in the order of its files. */
-export function stateOf(layer: Layer, convention: Convention): State {
+export function stateOf(layer: Layer, batches: number, convention: Convention): State {
   const { names } = conventions[convention]
   const has = parametersOf(convention, layer)
-  const { scale, center, channels, runningMean, runningVariance, batches } = layer
+  const { scale, center, channels, runningMean, runningVariance } = layer
   const state: State = {}
   if (has.gamma) state[names.gamma] = scale ? layer.gamma.slice() : new Float64Array(channels).fill(1)
   if (has.beta) state[names.beta] = center ? layer.beta.slice() : new Float64Array(channels)

@@ -73,6 +73,19 @@ describe.each(conventions)("in the convention %s", (convention) => {
     }
   })
 
+  test("weights that were normalized leave an unbiased running variance, however their sum is rounded", () => {
+    for (let seed = 1; seed <= 50; seed++) {
+      const some = numbers(6, seed).map((value) => Math.abs(value) + 0.1)
+      const total = some.reduce((sum, value) => sum + value, 0)
+      const weights = { data: Float32Array.from(some, (value) => value / total), shape: [6, 1] }
+      const layer = make({ singleElement: "allow" })
+      layer.forward({ data: new Float64Array([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]), shape }, { weights })
+      const [first] = layer.runningVariance
+      if (unbiased) expect(first, `seed ${seed}`).toBe(1)
+      else expect(first, `seed ${seed}`).toBeLessThan(10)
+    }
+  })
+
   test("one element that counts trains where that is allowed", () => {
     const x = place(somewhere[1]!, shape, values)
     const weights = { data: [0, 0, 1, 0, 0, 0], shape: [6, 1] }

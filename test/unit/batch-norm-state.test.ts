@@ -188,6 +188,22 @@ describe("the count of batches", () => {
     expect([layer.batches, layer.skipped]).toEqual([convention === "torch" ? 9 : 8, 0])
   })
 
+  test("is of the batches that a cumulative average is of, and none where its channels differ", () => {
+    const make = () => new BatchNorm(2, { convention: "torch", momentum: null })
+    const batch = (...data: number[]) => ({ data: Float64Array.from(data), shape: [2, 2] })
+    const layer = make()
+    layer.forward(batch(1, 2, 3, 4))
+    layer.forward(batch(Number.NaN, Number.NaN, 3, 4))
+    expect(layer.state().num_batches_tracked).toBe(1)
+    const other = make().load(layer.state())
+    for (const each of [layer, other]) each.forward(batch(7, 8, 9, 10))
+    expect(other.runningMean).toEqual(layer.runningMean)
+    expect([...other.runningMean]).toEqual([5, 6])
+    layer.forward(batch(Number.NaN, 2, 3, 4))
+    expect(() => layer.state()).toThrow(/^state: the channels average different numbers of batches/)
+    expect(layer.state("keras").moving_mean).toEqual(layer.runningMean)
+  })
+
   test("lets a cumulative average go on where it was", () => {
     const average = () => new BatchNorm(2, { convention: "torch", momentum: null })
     const layer = average()

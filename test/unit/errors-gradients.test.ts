@@ -219,10 +219,29 @@ describe("out", () => {
     }
   })
 
-  test("is not looked at where need does not name it", () => {
+  test("is judged, but not written, where need does not name it", () => {
     const { x, dy, saved, residual } = bench(doubles)
-    const out = { dmean: null, dvariance: saved.mean, dresidual: 7, dgamma: "none" }
-    const options = { need: ["dx", "dbeta"] as const, residual, out: out as never }
-    expect(backward(dy, x, saved, options)).toEqual(backward(dy, x, saved, { need: ["dx", "dbeta"], residual }))
+    const need = ["dx", "dbeta"] as const
+    const call = (out: object) => backward(dy, x, saved, { need, residual, out: out as never })
+    for (const name of ["dgamma", "dmean", "dvariance", "dresidual", "dx"]) {
+      expect(() => call({ [name]: "none" }), name).toThrow(new RegExp(`^out\\.${name}: `))
+    }
+    const dgamma = new Float64Array(3).fill(7)
+    expect(call({ dgamma })).toEqual(call({}))
+    expect([...dgamma]).toEqual([7, 7, 7])
   })
+})
+
+test("saved to write into that is frozen is refused, before y is written", () => {
+  const { x, saved, y } = { ...bench(doubles), y: new Float64Array(12).fill(7) }
+  const out = { y: { data: y, shape }, saved: Object.freeze(structuredClone(saved)) }
+  const due = argumentError("out.saved", "an object to write into", "one that is frozen")
+  expectRefused(() => forward(x, { out: out as never }), due)
+  expect(y).toEqual(new Float64Array(12).fill(7))
+})
+
+test("the gradient of a variance at the least numbers is 0 where dgamma is, not 0 times infinity", () => {
+  const x = { data: Float64Array.of(5), shape: [1, 1] }
+  const { saved } = forward(x, { mean: [5], variance: [1e-310], epsilon: 0 })
+  expect(backward(x, x, saved, { need: ["dvariance"] }).dvariance).toEqual(Float64Array.of(0))
 })

@@ -59,8 +59,7 @@ test.each(calls)("%s names the option %s, which there is not", (_, name, known, 
   expectRefused(() => call({ [name]: true } as never), due)
 })
 
-const normalization =
-  "gamma, beta, epsilon, axis, activation, mean, variance, out, count, frozen, inPlace, hasResidual, hasWeights, residual"
+const normalization = "gamma, beta, epsilon, axis, activation, mean, variance, residual, out"
 
 test.each(["mask", "training", "eps"])("forward and infer name the option %s, which there is not", (name) => {
   const due = (known: string) => argumentError(`options.${name}`, `no such option: there are ${known}`, "1")

@@ -66,7 +66,7 @@ describe("the backward pass", () => {
   })
 
   test("is refused with a residual where forward had none", () => {
-    const due = argumentError("residual", "none, as forward was given", "one")
+    const due = argumentError("residual", "none, as forward was given: saved.hasResidual says if so", "one")
     for (const activation of [null, "relu"] as const) {
       for (const setting of inBoth) {
         const residual = place(setting, shape, numbers(12, 3))

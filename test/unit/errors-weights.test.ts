@@ -272,9 +272,20 @@ describe("a layer that does not train on one element", () => {
 
   test("does on a little more", () => {
     const layer = new BatchNorm(3, { convention: "torch" })
-    layer.forward(bench({ type: "float32", home: "ordinary" }).x, { weights: rows(1, 2 ** -50, 0, 0) })
+    layer.forward(bench({ type: "float32", home: "ordinary" }).x, { weights: rows(1, 2 ** -9, 0, 0) })
     expect(layer.batches).toBe(1)
   })
+})
+
+test("weights so far apart that f64 cannot compare them are refused", () => {
+  const { x } = bench(settings("ordinary")[0]!)
+  const weights = { data: [1e200, 1e-200, 1e200, 1e-200], shape: [4, 1] }
+  const due = argumentError("weights", "weights that f64 can compare", "1e-200 beside 1e+200")
+  expectRefused(() => moments(x, [0], { weights }), due)
+  expectRefused(() => forward(x, { weights }), due)
+  expect(moments(x, [0], { weights: { data: [1e100, 1e-100, 0, 1e100], shape: [4, 1] } }).mean.data).not.toContain(
+    Number.NaN,
+  )
 })
 
 describe("the backward pass", () => {
@@ -310,7 +321,7 @@ describe("the backward pass", () => {
   })
 
   test("is refused with weights where forward had none", () => {
-    const due = argumentError("weights", "none, as forward was given", "some")
+    const due = argumentError("weights", "none, as forward was given: saved.hasWeights says if so", "some")
     refuseBoth(null, weights, due)
     refuseBoth(null, [1, 1, 1], due)
   })

@@ -1,3 +1,4 @@
+import { ArgumentError } from "../errors.ts"
 import type { ChannelOptions, FloatArray, Maybe, NdArray, Saved, Statistics, Vector } from "../types.ts"
 import { statisticsOf, type View, viewOf } from "../view.ts"
 import { type Checked, checkApart, checkArray, checkLike } from "./arrays.ts"
@@ -8,7 +9,7 @@ import { checkActivation, checkEpsilon, checkObject, missing } from "./settings.
 /** The ε of Keras and of `tf.nn`'s examples, wherever none is given. */
 export const defaultEpsilon = 1e-3
 
-/** The options of `infer`; what `forward` saved is among them, whole. */
+/** The options of `infer`. */
 export const inferNames: readonly string[] = [
   "gamma",
   "beta",
@@ -17,14 +18,12 @@ export const inferNames: readonly string[] = [
   "activation",
   "mean",
   "variance",
-  "out",
-  "count",
-  "frozen",
-  "inPlace",
-  "hasResidual",
-  "hasWeights",
   "residual",
+  "out",
 ]
+
+/** What else there is in what `forward` saved, which is options whole. */
+export const alsoSaved: readonly string[] = ["count", "frozen", "inPlace", "hasResidual", "hasWeights"]
 
 /** The options of `forward`. */
 export const forwardNames: readonly string[] = [...inferNames, "weights"]
@@ -109,6 +108,7 @@ export function checkSavedOut(
   others: Readonly<Record<string, ArrayLike<unknown> | undefined>>,
 ): SavedVectors {
   checkObject(saved, "out.saved", "what forward saved")
+  if (Object.isFrozen(saved)) throw new ArgumentError("out.saved", "an object to write into", "one that is frozen")
   const inputs = { mean: statistics?.mean, variance: statistics?.variance, count: undefined, gamma, beta }
   for (const name of savedNames) {
     const target = saved[name]

@@ -1,7 +1,7 @@
 import { ArgumentError, ShapeError } from "../errors.ts"
 import type { ChannelOptions, Maybe, NdArray, PerChannel, Statistics, Vector } from "../types.ts"
 import { type Checked, checkApart, checkOut, checkSameOrApart } from "./arrays.ts"
-import { defaultEpsilon } from "./channels.ts"
+import { alsoSaved, defaultEpsilon } from "./channels.ts"
 import { describe } from "./describe.ts"
 import { checkPerChannel, checkVariances, checkVectorOut } from "./numbers.ts"
 import {
@@ -130,8 +130,6 @@ export interface Scaling {
 }
 
 const optionNames = ["mean", "variance", "gamma", "beta", "epsilon", "axis", "activation"]
-/** What `forward` saved has these as well. */
-const savedNames = ["count", "frozen", "inPlace", "hasResidual", "hasWeights"]
 const anyForm = "a BatchNorm layer or { mean, variance }"
 
 /** A layer or options, of as many channels as the weights have output channels. */
@@ -144,7 +142,7 @@ export function checkNormalization(
   const layer = isLayer(normalization) ? normalization : undefined
   const given = layer
     ? optionsOf(layer)
-    : (checkOptions(normalization, "normalization", [...optionNames, ...savedNames]) as ChannelOptions & Statistics)
+    : (checkOptions(normalization, "normalization", optionNames, alsoSaved) as ChannelOptions & Statistics)
   if (checkActivation(given.activation, "normalization.activation")) {
     const instead = "pass { mean, variance, gamma, beta, epsilon } and apply it after the layer"
     throw new ArgumentError("normalization.activation", `null: it cannot be folded; ${instead}`, '"relu"')

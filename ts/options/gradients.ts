@@ -1,16 +1,19 @@
 import { ArgumentError } from "../errors.ts"
+import type { Saved } from "../types.ts"
 import { missing } from "./settings.ts"
 
 /** What forward was given beside x, where backward needs it, and nothing else. */
 export function checkOperands(
   { residual, weights }: { readonly residual: object | undefined; readonly weights: object | undefined },
-  saved: { readonly hasResidual: boolean; readonly hasWeights: boolean },
+  saved: Pick<Saved, "hasResidual" | "hasWeights">,
   relu: boolean,
 ): void {
   if (relu && saved.hasResidual && !residual) throw missing("residual", "the one that forward was given")
-  if (residual && !saved.hasResidual) throw new ArgumentError("residual", "none, as forward was given", "one")
+  if (residual && !saved.hasResidual)
+    throw new ArgumentError("residual", "none, as forward was given: saved.hasResidual says if so", "one")
   if (saved.hasWeights && !weights) throw missing("weights", "those that forward was given")
-  if (weights && !saved.hasWeights) throw new ArgumentError("weights", "none, as forward was given", "some")
+  if (weights && !saved.hasWeights)
+    throw new ArgumentError("weights", "none, as forward was given: saved.hasWeights says if so", "some")
 }
 
 /** No gradient of what forward was not given. */

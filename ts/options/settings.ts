@@ -95,16 +95,17 @@ export function checkSomeElements(count: number, least: number, name: string): v
   }
 }
 
-/** An object of options with none but known names, or none. */
+/** An object of options with none but known names, and some that are ignored, or none. */
 export function checkOptions<T extends object>(
   options: T | undefined,
   name: string,
   known: readonly string[],
+  ignored: readonly string[] = [],
 ): T | undefined {
   checkObject(options, name, "an object of options")
   for (const key in options) {
     const value = options[key]
-    if (value !== undefined && value !== null && !known.includes(key)) {
+    if (value !== undefined && value !== null && !known.includes(key) && !ignored.includes(key)) {
       throw new ArgumentError(`${name}.${key}`, `no such option: there are ${known.join(", ")}`, describe(value))
     }
   }

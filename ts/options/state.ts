@@ -1,5 +1,5 @@
 import { type Convention, conventions, parametersOf, type StateNames, type Uses } from "../conventions.ts"
-import { ArgumentError, ShapeError } from "../errors.ts"
+import { ArgumentError, ShapeError, StateError } from "../errors.ts"
 import type { LoadableState, PerChannel, Vector } from "../types.ts"
 import { describe } from "./describe.ts"
 import { checkCount } from "./json.ts"
@@ -138,4 +138,13 @@ function listed({ gamma, beta, runningMean, runningVariance, batches }: StateNam
 
 function contents(convention: Convention): string {
   return `"${convention}" has ${listed(conventions[convention].names).join(", ")}`
+}
+
+/** How many batches the channels skipped, where one number says it of all. */
+export function checkSameSkips(skips: Float64Array): number {
+  const first = skips[0] as number
+  if (skips.every((count) => count === first)) return first
+  throw new StateError(
+    "state: the channels average different numbers of batches, since some held NaN or Infinity; toJSON keeps that",
+  )
 }

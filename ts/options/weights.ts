@@ -24,9 +24,12 @@ export function checkWeights(
     const hint = "data" in weights ? "" : ": a bare array lines up with the last axis, else give { data, shape }"
     throw new ShapeError("weights", expected, `[${own.join(", ")}]${hint}`)
   }
-  const largest = checkEach(data, "data" in weights ? "weights.data" : "weights")
+  const { largest, least } = checkEach(data, "data" in weights ? "weights.data" : "weights")
   // Powers of two beyond 2^±1000 would overflow themselves.
   const exponent = largest > 0 ? Math.max(-1000, Math.min(1000, Math.floor(Math.log2(largest)))) : 0
+  if (least * 2 ** -exponent < smallestNormal) {
+    throw new ArgumentError("weights", "weights that f64 can compare", `${least} beside ${largest}`)
+  }
   const totals = totalsOf(data, own, shape, kept)
   checkTotals(totals, above)
   const steps = stepsOf(shape, stridesOf(own, shape))
@@ -54,7 +57,7 @@ function checkTotals(totals: Float64Array, above: number | undefined): void {
   const channel = totals.findIndex((total) => !(total > above))
   if (channel === -1) return
   const expected =
-    above === 0 ? "an element with weight in each channel" : `more weight than ${above} in each channel to train on`
+    above === 0 ? "an element with weight in each channel" : `more weight than 1 in each channel to train on`
   throw new ArgumentError(
     "weights",
     expected,
@@ -62,19 +65,23 @@ function checkTotals(totals: Float64Array, above: number | undefined): void {
   )
 }
 
-/** Booleans, or finite numbers from 0 on; the largest. */
-function checkEach(data: ArrayLike<number | boolean>, name: string): number {
+const smallestNormal = 2 ** -1022
+
+/** Booleans, or finite numbers from 0 on; the largest, and the least of those above 0. */
+function checkEach(data: ArrayLike<number | boolean>, name: string): { largest: number; least: number } {
   if (!isNumeric(data)) checkTypes(data, name)
   let largest = 0
+  let least = Number.POSITIVE_INFINITY
   for (let start = 0; start < data.length; start += partLength) {
     const weights = readPart(data, start)
     for (let index = 0; index < weights.length; index++) {
       const weight = weights[index] as number
       if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY)) throw notWeight(data, start + index, name)
       if (weight > largest) largest = weight
+      if (weight < least && weight > 0) least = weight
     }
   }
-  return largest
+  return { largest, least }
 }
 
 function checkTypes(data: ArrayLike<unknown>, name: string): void {
