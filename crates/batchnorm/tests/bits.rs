@@ -103,21 +103,11 @@ fn element(family: &str, center: f64, scale: f64, u: f64, statistic: usize, inde
 fn weight(family: &str, u: f64, index: usize) -> f64 {
     match family {
         "mask" => f64::from(u8::from(index == 0 || u >= 0.0)),
-        "runs" => f64::from(u8::from(index / 61 % 2 == 0)),
+        "runs" => f64::from(u8::from((index / 61).is_multiple_of(2))),
         "fraction" => 0.5 - u / 2.0,
         "unequal" => (1.5 + u) * 2f64.powi((60.0 * u).floor() as i32),
         _ => panic!("unknown family {family}"),
     }
-}
-
-/// Σw, with what its additions round away (Knuth's two-sum), as TypeScript adds it up.
-fn total(weights: &[f64]) -> f64 {
-    let (high, low) = weights.iter().fold((0.0, 0.0), |(high, low), weight| {
-        let sum: f64 = high + weight;
-        let part = sum - high;
-        (sum, low + ((high - (sum - part)) + (weight - part)))
-    });
-    high + low
 }
 
 /// FNV-1a of 64 bits.
@@ -201,15 +191,10 @@ fn digests<E: Float>(case: &Case) -> Digests {
 
     let parameters = Parameters { gamma, beta, epsilon: case.epsilon };
     let cuts = whole(shape);
-    let mut batch = match &weights {
+    let batch = match &weights {
         Some(weights) => operands::moments(&x, weights, shape, &cuts, false),
         None => harness::moments(&x, shape, &cuts),
     };
-    if let Some(weights) = &weights {
-        let totals =
-            (0..shape.statistics()).map(|statistic| total(&shape.channel(weights, statistic)));
-        batch.count = totals.collect();
-    }
     let moments = Digest::new().numbers(&batch.mean).numbers(&batch.variance).finish();
     let statistics = if case.frozen {
         Statistics { mean: given_mean, variance: given_variance, count: batch.count }
