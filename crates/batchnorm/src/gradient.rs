@@ -8,8 +8,9 @@
 //!     A = γ·r       B = -A·r·dγ/m       C = -A·dβ/m + B·(c-μ)          folded in f64
 //! ```
 //!
-//! with frozen statistics B = C = 0; with weights dx = A·dy' + w·(B·(x-c) + C), and 0 where w = 0. The sign of the forward's result is computed again from x with
-//! the same operations, hence the same bits; no mask is kept.
+//! with frozen statistics B = C = 0. The sign of the forward's result is computed again from x with
+//! the same operations, hence the same bits; no mask is kept. Elements with weights w, W their sum in
+//! place of m, have dx = A·dy' + w·(B·(x-c) + C), and 0 where w = 0 ([`gate`]).
 //!
 //! A block whose sums overflow, or underflow, is summed again in f64 ([`careful`]); a channel whose
 //! coefficients leave the normal range of the element type takes f64 for dx too ([`ExactSlope`]).
