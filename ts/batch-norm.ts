@@ -5,8 +5,8 @@ import { StateError } from "./errors.ts"
 import { type Forward, forwardInto, infer } from "./forward.ts"
 import { jsonNumber } from "./json.ts"
 import { merge, noParts, partsOf } from "./merge.ts"
-import { type Checked, checkArray, elements } from "./options/arrays.ts"
-import { axesOf, checkChannelCount, checkLayerAxes, hasAxis, layerAxes } from "./options/axes.ts"
+import { type Checked, checkArray } from "./options/arrays.ts"
+import { axesOf, checkLayerChannels, layerAxes } from "./options/axes.ts"
 import { checkSomeBatches } from "./options/batches.ts"
 import { checkAvailable } from "./options/gradients.ts"
 import { checkCount, checkJsonNumbers, checkRecord, checkVersion } from "./options/json.ts"
@@ -225,7 +225,7 @@ export class BatchNorm {
     const frozen = checkFlag(this.frozen, false, "frozen")
     const training = checkFlag(given.training, true, "training") && !frozen
     const update = checkFlag(given.updateRunning, true, "updateRunning")
-    const { array, axis, count } = this.#channelsOf(x)
+    const { array, axis, kept, count } = this.#channelsOf(x)
     const { residual, weights } = given
     const out = given.out === undefined ? undefined : { y: given.out }
     const base = { ...this.#options(axis), residual, weights, out }
@@ -236,8 +236,8 @@ export class BatchNorm {
     if (!training) return keep(forwardInto<T, Y>(x, { ...base, ...this.#statistics() }, "out"))
     const refusesSingle = this.singleElement === "throw"
     checkSomeElements(count, refusesSingle ? 2 : 1, "x")
-    if (refusesSingle) checkWeights(weights, array.shape, checkLayerAxes(axis, array.shape), oneElement)
-    if (this.nonFinite === "throw") this.#refuseNonFinite(x, axis, weights)
+    if (refusesSingle) checkWeights(weights, array.shape, kept, oneElement)
+    if (this.nonFinite === "throw") this.#refuseNonFinite(x, kept, weights)
     const result = forwardInto<T, Y>(x, base, "out")
     if (update) this.#follow(result.saved)
     return keep(result)
@@ -435,21 +435,16 @@ export class BatchNorm {
   }
 
   /** x, its channel axes, and the elements of each channel. */
-  #channelsOf(x: NdArray, name = "x"): { array: Checked; axis: readonly number[]; count: number } {
+  #channelsOf(x: NdArray, name = "x"): { array: Checked; axis: readonly number[]; kept: number; count: number } {
     const array = checkArray(x, name)
-    const { shape } = array
-    const one = conventions[this.convention].rankOne && shape.length === 1 && this.channels === 1
+    const one = conventions[this.convention].rankOne && array.shape.length === 1 && this.channels === 1
     const axis = one ? [] : this.axis
-    const mask = checkLayerAxes(axis, shape, name)
-    const kept = shape.filter((_, index) => hasAxis(mask, index))
-    checkChannelCount(elements(kept), this.channels, axesOf(mask, shape.length), name)
-    return { array, axis, count: elements(shape.filter((_, index) => !hasAxis(mask, index))) }
+    return { array, axis, ...checkLayerChannels(array, axis, this.channels, name) }
   }
 
-  #refuseNonFinite(x: NdArray, axis: readonly number[], weights: Maybe<Weights>): void {
+  #refuseNonFinite(x: NdArray, kept: number, weights: Maybe<Weights>): void {
     const rank = x.shape.length
-    const reduced = 2 ** rank - 1 - checkLayerAxes(axis, x.shape)
-    const { mean, variance } = moments(x, axesOf(reduced, rank), { weights })
+    const { mean, variance } = moments(x, axesOf(2 ** rank - 1 - kept, rank), { weights })
     const channel = mean.data.findIndex((value, index) => !Number.isFinite(value + (variance.data[index] as number)))
     if (channel >= 0) throw notFinite(channel)
   }

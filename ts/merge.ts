@@ -1,6 +1,6 @@
 // Moments of parts, merged. Source: Chan, Golub and LeVeque 1979, as in crates/batchnorm/src/moments.rs.
-import { checkArray, elements } from "./options/arrays.ts"
-import { axesOf, checkChannelCount, checkLayerAxes, hasAxis } from "./options/axes.ts"
+import { checkArray } from "./options/arrays.ts"
+import { checkLayerChannels } from "./options/axes.ts"
 import { checkWeights } from "./options/weights.ts"
 import { reduce } from "./reduce.ts"
 import type { Maybe, NdArray, Vector, Weights } from "./types.ts"
@@ -31,9 +31,7 @@ export function partsOf(
 ): Parts {
   const array = checkArray(x, name)
   const { shape } = array
-  const kept = checkLayerAxes(axis, shape, name)
-  const sizes = shape.filter((_, index) => hasAxis(kept, index))
-  checkChannelCount(elements(sizes), channels, axesOf(kept, shape.length), name)
+  const { kept } = checkLayerChannels(array, axis, channels, name)
   const weighting = checkWeights(weights, shape, kept, undefined)
   const view = viewOf(shape, 2 ** shape.length - 1 - kept)
   const parts = noParts(channels)

@@ -2,8 +2,8 @@ import { eachBatch } from "./batches.ts"
 import { infer } from "./forward.ts"
 import { jsonNumber } from "./json.ts"
 import { merge, noParts, type Parts, partsOf } from "./merge.ts"
-import { checkArray, elements } from "./options/arrays.ts"
-import { axesOf, checkChannelCount, checkLayerAxes, hasAxis, layerAxes } from "./options/axes.ts"
+import { checkArray } from "./options/arrays.ts"
+import { checkLayerChannels, layerAxes } from "./options/axes.ts"
 import { checkSomeBatches } from "./options/batches.ts"
 import { checkJsonAxes, checkJsonNumbers, checkRecord, checkSomeColumns, checkVersion } from "./options/json.ts"
 import { checkVariances } from "./options/numbers.ts"
@@ -58,7 +58,7 @@ export class Standardizer {
     return eachBatch(
       batches,
       (batch, name) => {
-        parts ??= noParts(this.#columnsOf(batch, name))
+        parts ??= noParts(checkLayerChannels(checkArray(batch, name), this.axis, undefined, name).channels)
         merge(parts, partsOf(batch, name, parts.count.length, this.axis))
       },
       () => {
@@ -123,20 +123,13 @@ export class Standardizer {
     return standardizer
   }
 
-  #columnsOf(x: NdArray, name: string): number {
-    const { shape } = checkArray(x, name)
-    const kept = checkLayerAxes(this.axis, shape, name)
-    return elements(shape.filter((_, axis) => hasAxis(kept, axis)))
-  }
-
   #map<T extends FloatArray, Y extends NdArray<Like<T>>>(
     x: NdArray<T>,
     options: OutOption<Y> | undefined,
     map: { readonly mean: Vector; readonly variance: Vector; readonly gamma?: Vector; readonly beta?: Vector },
   ): Y {
     const { out } = checkOptions(options, "options", ["out"]) ?? {}
-    const columns = this.#columnsOf(x, "x")
-    checkChannelCount(columns, map.mean.length, axesOf(checkLayerAxes(this.axis, x.shape), x.shape.length))
+    checkLayerChannels(checkArray(x, "x"), this.axis, map.mean.length, "x")
     return infer<T, Y>(x, { ...map, epsilon: 0, axis: this.axis, out })
   }
 }

@@ -1,6 +1,6 @@
 import { ArgumentError, ShapeError } from "../errors.ts"
 import type { Maybe } from "../types.ts"
-import { maxRank } from "./arrays.ts"
+import { elements, maxRank } from "./arrays.ts"
 import { describe } from "./describe.ts"
 
 /** Axes as a bit mask; none given: `absent`. Negative ones count from the last. */
@@ -50,7 +50,7 @@ export function layerAxes(axis: number | readonly number[], name = "axis"): read
 }
 
 /** A layer's channel axes in an x of this shape, as a bit mask. */
-export function checkLayerAxes(axes: readonly number[], shape: readonly number[], name = "x"): number {
+function checkLayerAxes(axes: readonly number[], shape: readonly number[], name: string): number {
   const rank = shape.length
   for (const axis of axes) {
     if (axis < -rank || axis >= rank) {
@@ -60,11 +60,29 @@ export function checkLayerAxes(axes: readonly number[], shape: readonly number[]
   return checkAxes(axes, rank, 0, "axis")
 }
 
-/** x has the layer's channels. */
-export function checkChannelCount(actual: number, expected: number, axes: readonly number[], name = "x"): void {
-  if (actual === expected) return
-  const where = axes.length === 1 ? `${name}.shape[${axes[0]}]` : `${name}.shape`
-  throw new ShapeError(where, `${expected} channels along axis [${axes.join(", ")}]`, `${actual}`)
+/** Where the channels of an array lie, how many they are, and of how many elements each. */
+interface Channels {
+  /** The channel axes, as a bit mask. */
+  readonly kept: number
+  readonly channels: number
+  readonly count: number
+}
+
+/** The channels of an array along a layer's axes: `expected` of them; undefined: any. */
+export function checkLayerChannels(
+  { shape }: { readonly shape: readonly number[] },
+  axis: readonly number[],
+  expected: number | undefined,
+  name: string,
+): Channels {
+  const kept = checkLayerAxes(axis, shape, name)
+  const channels = elements(shape.filter((_, index) => hasAxis(kept, index)))
+  if (expected !== undefined && channels !== expected) {
+    const axes = axesOf(kept, shape.length)
+    const where = axes.length === 1 ? `${name}.shape[${axes[0]}]` : `${name}.shape`
+    throw new ShapeError(where, `${expected} channels along axis [${axes.join(", ")}]`, `${channels}`)
+  }
+  return { kept, channels, count: elements(shape.filter((_, index) => !hasAxis(kept, index))) }
 }
 
 /** Another that has as many channels. */
