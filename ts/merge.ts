@@ -6,9 +6,11 @@ import { reduce } from "./reduce.ts"
 import type { Maybe, NdArray, Vector, Weights } from "./types.ts"
 import { countOf, viewOf } from "./view.ts"
 
-/** Count, mean and m2 = Σ(x-μ)² of each channel; the last two with what their additions rounded away. */
+/** Count, mean and m2 = Σ(x-μ)² of each channel, each with what its additions rounded away. */
 export interface Parts {
   readonly count: Vector
+  /** Of weights: whole numbers lose nothing. */
+  readonly countRest: Vector
   readonly mean: Vector
   readonly meanRest: Vector
   readonly m2: Vector
@@ -18,7 +20,8 @@ export interface Parts {
 /** Of no elements. */
 export function noParts(channels: number): Parts {
   const vector = () => new Float64Array(channels)
-  return { count: vector(), mean: vector(), meanRest: vector(), m2: vector(), m2Rest: vector() }
+  const [count, countRest, mean, meanRest, m2, m2Rest] = [vector(), vector(), vector(), vector(), vector(), vector()]
+  return { count, countRest, mean, meanRest, m2, m2Rest }
 }
 
 /** The moments of one array, whose name is for errors. */
@@ -45,12 +48,14 @@ export function partsOf(
 }
 
 /** Adds parts to others; those without elements in a channel leave it as it is. */
-export function merge(into: Parts, { count, mean, meanRest, m2, m2Rest }: Parts): void {
+export function merge(into: Parts, { count, countRest, mean, meanRest, m2, m2Rest }: Parts): void {
   for (let channel = 0; channel < count.length; channel++) {
     const own = into.count[channel] as number
     const others = count[channel] as number
     if (others === 0) continue
-    const total = own + others
+    const ownCountRest = into.countRest[channel] as number
+    const othersCountRest = countRest[channel] as number
+    const [total, totalRest] = plus(own, ownCountRest + othersCountRest, others)
     const ownMean = into.mean[channel] as number
     const ownRest = into.meanRest[channel] as number
     const othersMean = mean[channel] as number
@@ -59,8 +64,8 @@ export function merge(into: Parts, { count, mean, meanRest, m2, m2Rest }: Parts)
     // From the heavier side, so that what is rounded is small beside σ.
     const merged =
       own >= others
-        ? plus(ownMean, ownRest, delta * (others / total))
-        : plus(othersMean, othersRest, delta * (-own / total))
+        ? moved(ownMean, ownRest, delta, others, othersCountRest, total, totalRest)
+        : moved(othersMean, othersRest, -delta, own, ownCountRest, total, totalRest)
     // Means further apart than f64 reaches.
     const isFar = !Number.isFinite(delta) && Number.isFinite(ownMean) && Number.isFinite(othersMean)
     const [sum, rest] = isFar ? [ownMean * (own / total) + othersMean * (others / total), 0] : merged
@@ -69,11 +74,26 @@ export function merge(into: Parts, { count, mean, meanRest, m2, m2Rest }: Parts)
     const within = plus(into.m2[channel] as number, into.m2Rest[channel] as number, m2[channel] as number)
     const [squares, squaresRest] = plus(within[0], within[1] + (m2Rest[channel] as number), between)
     into.count[channel] = total
+    into.countRest[channel] = totalRest
     into.mean[channel] = sum
     into.meanRest[channel] = rest
     into.m2[channel] = squares
     into.m2Rest[channel] = squaresRest
   }
+}
+
+/** A mean moved by δ·w/W, of which the quotient and the product alone are rounded, and not w and W. */
+function moved(
+  mean: number,
+  meanRest: number,
+  delta: number,
+  weight: number,
+  weightRest: number,
+  total: number,
+  totalRest: number,
+): readonly [mean: number, rest: number] {
+  const share = weight / total
+  return plus(mean, meanRest + delta * ((weightRest - share * totalRest) / total), delta * share)
 }
 
 /** A sum with what it rounded away, and one term more (Knuth's two-sum), so that the first is the sum rounded. */

@@ -7,15 +7,15 @@ import { checkChannels, checkInstance, checkOptions, checkWhole } from "./option
 import type { Maybe, NdArray, Vector, Weights } from "./types.ts"
 
 const version = 1
-const columns = ["count", "mean", "meanRest", "m2", "m2Rest"] as const
+const columns = ["count", "countRest", "mean", "meanRest", "m2", "m2Rest"] as const
 /** "BNMO" */
 const magic = 0x4f4d4e42
 /** magic, version, channels, how many axes */
 const headerWords = 4
 
 /**
- * Mergeable count, mean and m2 = Σ(x-μ)² of each channel, for data that come in parts. Mean and m2 are kept with what
- * their additions rounded away, so it does not matter into how many parts the data fall, nor how unequal these are. The
+ * Mergeable count, mean and m2 = Σ(x-μ)² of each channel, for data that come in parts. They are kept with what their
+ * additions rounded away, so it does not matter into how many parts the data fall, nor how unequal these are. The
  * same pushes and merges in the same order give the same bits. Source: Chan, Golub and LeVeque 1979.
  */
 export class Moments {
@@ -96,7 +96,7 @@ export class Moments {
   /**
    * All of it, to the last bit, for a file or a message: "BNMO", then little-endian the version 1, how many channels and
    * how many axes as 32-bit integers, the axes likewise, zeros up to a multiple of 8 bytes, and as 64-bit floats count,
-   * mean, what rounding took away from it, m2, what rounding took away from it, each for all channels.
+   * mean and m2, each followed by what rounding took away from it, each for all channels.
    */
   toBytes(): Uint8Array<ArrayBuffer> {
     const { channels, axis } = this

@@ -149,7 +149,7 @@ describe("bytes that toBytes did not write are refused, by what is wrong with th
     return bytes
   }
   const word = (index: number, value: number) => changed((view) => view.setInt32(4 * index, value, true))
-  /** Of count, mean, meanRest, m2, m2Rest. */
+  /** Of count, countRest, mean, meanRest, m2, m2Rest. */
   const float = (column: number, channel: number, value: number) =>
     changed((view) => view.setFloat64(24 + 8 * (3 * column + channel), value, true))
   const refused = (bytes: unknown, due: Refusal) => {
@@ -159,7 +159,7 @@ describe("bytes that toBytes did not write are refused, by what is wrong with th
 
   test("the good ones are not", () => {
     expect(Moments.fromBytes(good()).toBytes()).toEqual(good())
-    expect(good()).toHaveLength(24 + 5 * 3 * 8)
+    expect(good()).toHaveLength(24 + 6 * 3 * 8)
   })
 
   test("no Uint8Array", () => {
@@ -193,11 +193,11 @@ describe("bytes that toBytes did not write are refused, by what is wrong with th
 
   test("more channels or axes than the bytes are for, before any memory is taken for them", () => {
     const due = (length: number) => argumentError("bytes", `${wrote}: ${length} bytes`, `${good().length}`)
-    refused(word(2, 4), due(24 + 5 * 4 * 8))
-    refused(word(2, 2), due(24 + 5 * 2 * 8))
-    refused(word(2, 2 ** 31 - 1), due(24 + 5 * (2 ** 31 - 1) * 8))
-    refused(word(3, 3), due(32 + 5 * 3 * 8))
-    refused(word(3, 2 ** 31 - 1), due(8 * 2 ** 30 + 16 + 5 * 3 * 8))
+    refused(word(2, 4), due(24 + 6 * 4 * 8))
+    refused(word(2, 2), due(24 + 6 * 2 * 8))
+    refused(word(2, 2 ** 31 - 1), due(24 + 6 * (2 ** 31 - 1) * 8))
+    refused(word(3, 3), due(32 + 6 * 3 * 8))
+    refused(word(3, 2 ** 31 - 1), due(8 * 2 ** 30 + 16 + 6 * 3 * 8))
   })
 
   test("another magic number", () => {
@@ -236,13 +236,13 @@ describe("bytes that toBytes did not write are refused, by what is wrong with th
       refused(float(0, 1, value), argumentError("bytes.count[1]", "a finite number from 0 on", `${value}`))
     }
     for (const value of [-1, -Number.MIN_VALUE, Number.NEGATIVE_INFINITY]) {
-      refused(float(3, 2, value), argumentError("bytes.m2[2]", "a sum of squares from 0 on", `${value}`))
+      refused(float(4, 2, value), argumentError("bytes.m2[2]", "a sum of squares from 0 on", `${value}`))
     }
   })
 
   test("a mean or squares of nothing, which a later push would have added to its own", () => {
     const nothing = new Moments(3, { axis: [-1, 0] }).toBytes()
-    for (const [column, name] of ["mean", "meanRest", "m2", "m2Rest"].entries()) {
+    for (const [column, name] of ["countRest", "mean", "meanRest", "m2", "m2Rest"].entries()) {
       for (const value of [5, -0.5, Number.NaN]) {
         const bytes = nothing.slice()
         new DataView(bytes.buffer).setFloat64(24 + 8 * (3 * (column + 1) + 2), value, true)
@@ -284,7 +284,7 @@ describe("JSON that toJSON did not write is refused, by what is wrong with it", 
     refused(bad("version", "1"), argumentError("json.version", "1", '"1"'))
   })
 
-  test.each(["channels", "axis", "count", "mean", "meanRest", "m2", "m2Rest"])("no %s", (name) => {
+  test.each(["channels", "axis", "count", "countRest", "mean", "meanRest", "m2", "m2Rest"])("no %s", (name) => {
     const { [name]: _, ...rest } = good()
     refused(rest, argumentError(`json.${name}`, "what toJSON wrote", "nothing"))
   })
@@ -302,7 +302,7 @@ describe("JSON that toJSON did not write is refused, by what is wrong with it", 
     refused(bad("channels", 2 ** 31 - 1), shapeError("json.count", "2147483647 numbers, one per channel", "3"))
   })
 
-  test.each(["count", "mean", "meanRest", "m2", "m2Rest"])("a %s that is none", (name) => {
+  test.each(["count", "countRest", "mean", "meanRest", "m2", "m2Rest"])("a %s that is none", (name) => {
     const path = `json.${name}`
     refused(bad(name, null), argumentError(path, "an Array of numbers", "null"))
     refused(bad(name, { 0: 1, 1: 2, 2: 3 }), argumentError(path, "an Array of numbers", "an Object"))
@@ -326,7 +326,7 @@ describe("JSON that toJSON did not write is refused, by what is wrong with it", 
     for (const value of [-1, "-Infinity"]) {
       refused(bad("m2", [0, value, 0]), argumentError("json.m2[1]", "a sum of squares from 0 on", `${value}`))
     }
-    for (const name of ["mean", "meanRest", "m2", "m2Rest"]) {
+    for (const name of ["countRest", "mean", "meanRest", "m2", "m2Rest"]) {
       refused(bad(name, [0, 0, 1]), argumentError(`json.${name}[2]`, "0, since nothing was counted", "1"))
     }
   })

@@ -364,16 +364,17 @@ describe("bytes", () => {
     expect(new TextDecoder().decode(bytes.subarray(0, 4))).toBe("BNMO")
     const words = Array.from({ length: 5 }, (_, index) => view.getInt32(4 + 4 * index, true))
     expect(words).toEqual([1, 2, 2, 1, -3])
-    expect(bytes).toHaveLength(24 + 5 * 2 * 8)
+    expect(bytes).toHaveLength(24 + 6 * 2 * 8)
     const float = (column: number, channel: number) => view.getFloat64(24 + 8 * (2 * column + channel), true)
     const { count, mean, m2 } = moments
     for (const channel of [0, 1]) {
       expect(float(0, channel)).toBe(count[channel])
-      expect(float(1, channel)).toBe(mean[channel])
-      expect(float(3, channel)).toBe(m2[channel])
+      expect(float(1, channel)).toBe(0)
+      expect(float(2, channel)).toBe(mean[channel])
+      expect(float(4, channel)).toBe(m2[channel])
       // What is left of a sum is no more than half of its last digit.
-      expect(Math.abs(float(2, channel))).toBeLessThanOrEqual(2 ** -53 * Math.abs(mean[channel]!))
-      expect(Math.abs(float(4, channel))).toBeLessThanOrEqual(2 ** -53 * m2[channel]!)
+      expect(Math.abs(float(3, channel))).toBeLessThanOrEqual(2 ** -53 * Math.abs(mean[channel]!))
+      expect(Math.abs(float(5, channel))).toBeLessThanOrEqual(2 ** -53 * m2[channel]!)
     }
     expect([...count]).toEqual([3, 3])
   })
@@ -387,20 +388,20 @@ describe("bytes", () => {
       [[-1, 0, 1, 2], 32],
     ] as const) {
       const bytes = new Moments(3, { axis }).toBytes()
-      expect(bytes).toHaveLength(start + 5 * 3 * 8)
+      expect(bytes).toHaveLength(start + 6 * 3 * 8)
       expect([...bytes.subarray(16 + 4 * axis.length)].every((byte) => byte === 0)).toBe(true)
       expect(Moments.fromBytes(bytes).axis).toEqual(axis)
     }
   })
 
   test("are little-endian, by an array written by hand", () => {
-    const bytes = new Uint8Array(24 + 5 * 8)
+    const bytes = new Uint8Array(24 + 6 * 8)
     bytes.set([0x42, 0x4e, 0x4d, 0x4f, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff])
-    // 2, 1.5, 2⁻⁶⁰, 0.5 and 0.
+    // 2, 0, 1.5, 2⁻⁶⁰, 0.5 and 0.
     bytes.set([0, 0, 0, 0, 0, 0, 0, 0x40], 24)
-    bytes.set([0, 0, 0, 0, 0, 0, 0xf8, 0x3f], 32)
-    bytes.set([0, 0, 0, 0, 0, 0, 0x30, 0x3c], 40)
-    bytes.set([0, 0, 0, 0, 0, 0, 0xe0, 0x3f], 48)
+    bytes.set([0, 0, 0, 0, 0, 0, 0xf8, 0x3f], 40)
+    bytes.set([0, 0, 0, 0, 0, 0, 0x30, 0x3c], 48)
+    bytes.set([0, 0, 0, 0, 0, 0, 0xe0, 0x3f], 56)
     const moments = Moments.fromBytes(bytes)
     expect([moments.channels, moments.axis]).toEqual([1, [-1]])
     expect(seen(moments)).toEqual([[2], [1.5], [0.5], [0.25], [0.5]])
@@ -445,7 +446,7 @@ describe("bytes", () => {
 /** Channels of NaN, of squares beyond all numbers, of a mean of -0, of nothing, and one of usual numbers. */
 function hostile(): Moments {
   return Moments.fromJSON({
-    ...{ version: 1, channels: 5, axis: [-1], count: [2, 2, 2, 0, 3] },
+    ...{ version: 1, channels: 5, axis: [-1], count: [2, 2, 2, 0, 3], countRest: [0, 0, 0, 0, 0] },
     ...{ mean: ["NaN", 1e300, "-0", 0, 1 / 3], meanRest: [0, -1e283, 0, 0, 2 ** -56] },
     ...{ m2: ["NaN", "Infinity", 0, 0, 0.1], m2Rest: [0, 0, "-0", 0, 2 ** -58] },
   })
@@ -474,7 +475,7 @@ describe("JSON", () => {
   test("has NaN, the infinities and -0 as text", () => {
     const moments = hostile()
     expect(JSON.parse(JSON.stringify(moments))).toEqual({
-      ...{ version: 1, channels: 5, axis: [-1], count: [2, 2, 2, 0, 3] },
+      ...{ version: 1, channels: 5, axis: [-1], count: [2, 2, 2, 0, 3], countRest: [0, 0, 0, 0, 0] },
       ...{ mean: ["NaN", 1e300, "-0", 0, 1 / 3], meanRest: [0, -1e283, 0, 0, 2 ** -56] },
       ...{ m2: ["NaN", "Infinity", 0, 0, 0.1], m2Rest: [0, 0, "-0", 0, 2 ** -58] },
     })
