@@ -86,16 +86,21 @@ export function placesOf(shape: readonly number[], kept: readonly number[]): num
   return places
 }
 
-/** μ = Σx / m, σ² = Σ(x-μ)² / m = (m·Σx² - (Σx)²) / m². */
-export function moments(x: readonly number[]): { mean: Exact; variance: Exact } {
-  let [sum, squares] = [zero, zero]
-  for (const value of x.map(exact)) {
-    sum = add(sum, value)
-    squares = add(squares, multiply(value, value))
+/** W = Σw, μ = Σwx / W, σ² = Σw(x-μ)² / W = (W·Σwx² - (Σwx)²) / W²; without weights w = 1 and W = m. */
+export function moments(
+  x: readonly number[],
+  weights?: readonly number[],
+): { total: Exact; mean: Exact; variance: Exact } {
+  let [total, sum, squares] = [zero, zero, zero]
+  for (const [index, value] of x.map(exact).entries()) {
+    const weight = exact(weights?.[index] ?? 1)
+    const weighted = multiply(weight, value)
+    total = add(total, weight)
+    sum = add(sum, weighted)
+    squares = add(squares, multiply(weighted, value))
   }
-  const count = exact(x.length)
-  const m2 = subtract(multiply(count, squares), multiply(sum, sum))
-  return { mean: divide(sum, count), variance: divide(m2, multiply(count, count)) }
+  const m2 = subtract(multiply(total, squares), multiply(sum, sum))
+  return { total, mean: divide(sum, total), variance: divide(m2, multiply(total, total)) }
 }
 
 /** r = 1/√(σ²+ε), 0 where both are; x̂ = (x-μ)·r; y = x̂·γ + β. */
@@ -122,16 +127,16 @@ export class Channel {
   }
 }
 
-/** dβ = Σdy, dγ = Σdy·x̂, the sums of their terms' magnitudes, and dx. `dy` is what a ReLU lets through. */
+/** dβ = Σdy, dγ = Σdy·x̂, the sums of their terms' magnitudes, and dx. `dy` is what a ReLU and a mask let through. */
 export class Gradients {
   readonly #channel: Channel
-  readonly #count: Exact
+  readonly #total: Exact
   readonly dbeta: Exact
   readonly dgamma: Exact
   readonly dbetaTerms: number
   readonly dgammaTerms: number
 
-  constructor(channel: Channel, x: readonly number[], dy: readonly number[]) {
+  constructor(channel: Channel, x: readonly number[], dy: readonly number[], total: Exact = exact(x.length)) {
     let [dbeta, dgamma, dbetaTerms, dgammaTerms] = [zero, zero, zero, zero]
     for (const [index, slope] of dy.map(exact).entries()) {
       const term = multiply(slope, subtract(exact(x[index]!), channel.mean))
@@ -141,18 +146,18 @@ export class Gradients {
       dgammaTerms = add(dgammaTerms, absolute(term))
     }
     this.#channel = channel
-    this.#count = exact(x.length)
+    this.#total = total
     this.dbeta = dbeta
     this.dgamma = multiply(dgamma, channel.inverseDeviation)
     this.dbetaTerms = toNumber(dbetaTerms)
     this.dgammaTerms = toNumber(multiply(dgammaTerms, channel.inverseDeviation))
   }
 
-  /** dx = γ·r·(dy - dβ/m - x̂·dγ/m); with frozen statistics γ·r·dy. */
-  dx(x: number, dy: number, frozen: boolean): Exact {
+  /** dx = γ·r·(dy - (w/W)·(dβ + x̂·dγ)), w = 1 and W = m without weights; with frozen statistics γ·r·dy. */
+  dx(x: number, dy: number, frozen: boolean, weight = 1): Exact {
     const { gamma, inverseDeviation } = this.#channel
-    const share = add(this.dbeta, multiply(this.#channel.normalized(x), this.dgamma))
-    const rest = frozen ? exact(dy) : subtract(exact(dy), divide(share, this.#count))
+    const share = multiply(exact(weight), add(this.dbeta, multiply(this.#channel.normalized(x), this.dgamma)))
+    const rest = frozen ? exact(dy) : subtract(exact(dy), divide(share, this.#total))
     return multiply(multiply(gamma, inverseDeviation), rest)
   }
 }

@@ -1,6 +1,6 @@
 // The table of docs/numerics.md: each result as a multiple of its bound.
 import type { FloatArray } from "batchnorm"
-import { absolute, Channel, type Exact, exact, Gradients, moments, ratio, toNumber } from "../reference.ts"
+import { absolute, add, Channel, type Exact, exact, Gradients, moments, ratio, toNumber } from "../reference.ts"
 import type { Dtype } from "./numerics-arrays.ts"
 
 /** u. */
@@ -24,6 +24,10 @@ export interface Parameters {
 export interface Elements {
   readonly x: readonly number[]
   readonly at: readonly number[]
+  /** What is added to y before its ReLU. */
+  readonly residual?: readonly number[] | undefined
+  /** Above 0, unless there are none. */
+  readonly weights?: readonly number[] | undefined
 }
 
 /** 2⁻⁵⁰·|μ|: what one f64 may lose of a mean. */
@@ -35,16 +39,16 @@ const magnitude = (a: Exact) => Math.abs(toNumber(a))
 const isHeld = (dtype: Dtype, due: Exact, bound: number) => magnitude(due) + bound <= largest[dtype]
 
 /** The exact moments, and whether the contract covers them: in f64, where Σ(x-μ)² is a normal number. */
-export function exactMoments(dtype: Dtype, x: readonly number[]) {
-  const due = moments(x)
-  const m2 = toNumber(due.variance) * x.length
+export function exactMoments(dtype: Dtype, x: readonly number[], weights?: readonly number[]) {
+  const due = moments(x, weights)
+  const m2 = toNumber(due.variance) * toNumber(due.total)
   const covered = dtype === "float32" || due.variance.mantissa === 0n || (m2 >= 2 ** -1022 && Number.isFinite(m2))
   return { ...due, covered }
 }
 
 export function judgeMoments(
   dtype: Dtype,
-  due: ReturnType<typeof moments>,
+  due: { readonly mean: Exact; readonly variance: Exact },
   mean: number,
   variance: number,
   note: Note,
@@ -61,7 +65,7 @@ export function judgeForward(
   dtype: Dtype,
   kind: "y given" | "y batch",
   channel: Channel,
-  { x, at }: Elements,
+  { x, at, residual }: Elements,
   y: ArrayLike<number>,
   relu: boolean,
   note: Note,
@@ -74,11 +78,14 @@ export function judgeForward(
   const slack = kind === "y given" ? 0 : lostOfMean(channel.mean) * gamma * r
   const factor = kind === "y given" ? 8 : 16
   for (const [index, place] of at.entries()) {
-    const before = channel.forward(x[place]!)
-    const due = relu && before.mantissa < 0n ? exact(0) : before
+    const plain = channel.forward(x[place]!)
+    const sum = residual ? add(plain, exact(residual[place]!)) : plain
+    const due = relu && sum.mantissa < 0n ? exact(0) : sum
     const scale = Math.max(gamma * Math.max(1, magnitude(channel.normalized(x[place]!))), beta)
-    const bound = factor * unit[dtype] * scale + slack + grain[dtype]
-    if (isHeld(dtype, due, bound)) note(kind, ratio(y[index]!, due, bound), `element ${place}: ${y[index]}`)
+    const ofPlain = factor * unit[dtype] * scale + slack + grain[dtype]
+    const bound = residual ? ofPlain + unit[dtype] * magnitude(sum) : ofPlain
+    if (isHeld(dtype, plain, ofPlain) && isHeld(dtype, due, bound))
+      note(kind, ratio(y[index]!, due, bound), `element ${place}: ${y[index]}`)
   }
 }
 
@@ -86,22 +93,25 @@ export function judgeForward(
 export function judgeBackward(
   dtype: Dtype,
   channel: Channel,
-  { x, at }: Elements,
+  { x, at, weights }: Elements,
   dy: readonly number[],
   got: { dbeta: number; dgamma: number; dx: ArrayLike<number> },
   frozen: boolean,
   note: Note,
 ) {
-  const due = new Gradients(channel, x, dy)
+  const total = weights?.map(exact).reduce(add)
+  const due = new Gradients(channel, x, dy, total)
   const u = unit[dtype]
   note("dbeta", ratio(got.dbeta, due.dbeta, 8 * u * due.dbetaTerms), `${got.dbeta}`)
   note("dgamma", ratio(got.dgamma, due.dgamma, 16 * u * due.dgammaTerms), `${got.dgamma}`)
   const slope = magnitude(channel.gamma) * magnitude(channel.inverseDeviation)
   for (const [index, place] of at.entries()) {
-    const share = (due.dbetaTerms + magnitude(channel.normalized(x[place]!)) * due.dgammaTerms) / x.length
+    const weight = weights?.[place] ?? 1
+    const part = weight / (total ? toNumber(total) : x.length)
+    const share = part * (due.dbetaTerms + magnitude(channel.normalized(x[place]!)) * due.dgammaTerms)
     // Each of A·dy, B·(x-c) and C may be subnormal.
     const bound = 24 * u * slope * (Math.abs(dy[place]!) + share) + 3 * grain[dtype]
-    const dx = due.dx(x[place]!, dy[place]!, frozen)
+    const dx = due.dx(x[place]!, dy[place]!, frozen, weight)
     if (isHeld(dtype, dx, bound)) note("dx", ratio(got.dx[index]!, dx, bound), `element ${place}: ${got.dx[index]}`)
   }
 }
