@@ -183,6 +183,8 @@ describe("weights", () => {
     const ones = new Moments(3).push(x, { weights: [true, true, true] })
     expect([...ones.count]).toEqual([4, 4, 4])
     expect(plain(ones.mean)).toEqual(plain(new Moments(3).push(x).mean))
+    const huge = { data: Float64Array.of(1, -1e300, 1e200, 2, 1e300, 1e200), shape: [2, 3] }
+    expect(seen(new Moments(3).push(huge, { weights: [1, 1, 1] }))).toEqual(seen(new Moments(3).push(huge)))
   })
 })
 
