@@ -344,17 +344,51 @@ test("calls chain", () => {
   expect([...moments.count]).toEqual([6, 6])
 })
 
-test("a huge part and tiny ones lose nothing of each other", () => {
-  // 10⁹ elements around 1e6, and then one by one as many as change the last digits.
-  const moments = new Moments(1).push({ data: Float64Array.of(1e6 - 1, 1e6 + 1), shape: [2, 1] })
-  for (let times = 2; times < 2 ** 30; times *= 2) moments.merge(moments)
-  for (let index = 0; index < 1000; index++) moments.push({ data: Float64Array.of(1e6 + 8), shape: [1, 1] })
-  const count = 2 ** 30 + 1000
-  const mean = 1e6 + 8000 / count
-  expect(moments.count[0]).toBe(count)
-  expect(Math.abs(moments.mean[0]! - mean)).toBeLessThanOrEqual(2 ** -53 * mean)
-  const m2 = 2 ** 30 + (64 * 1000 * 2 ** 30) / count
-  expect(Math.abs(moments.m2[0]! - m2)).toBeLessThanOrEqual(2 ** -51 * m2)
+describe("a huge part and tiny ones lose nothing of each other", () => {
+  /** 2³⁰ elements, of which the mean is that of the two and the variance 1. */
+  function huge(center: number): Moments {
+    const moments = new Moments(1).push({ data: Float64Array.of(center - 1, center + 1), shape: [2, 1] })
+    for (let times = 2; times < 2 ** 30; times *= 2) moments.merge(moments)
+    return moments
+  }
+
+  test("of the mean, though each moves it by a fraction of its last digit more", () => {
+    const moments = huge(1e6)
+    const value = 1e6 + 10 / 3
+    for (let index = 0; index < 1000; index++) moments.push({ data: Float64Array.of(value), shape: [1, 1] })
+    const count = 2 ** 30 + 1000
+    const mean = 1e6 + (1000 * (value - 1e6)) / count
+    expect(moments.count[0]).toBe(count)
+    expect(Math.abs(moments.mean[0]! - mean)).toBeLessThanOrEqual(2 ** -53 * mean)
+  })
+
+  test("of m2 likewise", () => {
+    const moments = huge(0)
+    for (let index = 0; index < 1000; index++) moments.push({ data: Float64Array.of(-1 / 3, 1 / 3), shape: [2, 1] })
+    const m2 = 2 ** 30 + 2000 * (1 / 3) ** 2
+    expect(moments.mean[0]).toBe(0)
+    expect(Math.abs(moments.m2[0]! - m2)).toBeLessThanOrEqual(2 ** -53 * m2)
+  })
+
+  test("of the count likewise, where weights are no whole numbers", () => {
+    const moments = new Moments(1)
+    const one = { data: Float64Array.of(7), shape: [1, 1] }
+    for (let index = 0; index < 999; index++) moments.push(one, { weights: [1 / 3] })
+    expect(moments.count[0]).toBe(999 * (1 / 3))
+  })
+
+  test("and what rounding took away goes on, from either side", () => {
+    const of = (meanRest: number, m2: number, m2Rest: number) =>
+      Moments.fromJSON({
+        ...{ version: 1, channels: 1, axis: [-1], count: [8], countRest: [0], mean: [1e6] },
+        ...{ meanRest: [meanRest], m2: [m2], m2Rest: [m2Rest] },
+      })
+    const [one, other] = [of(2 ** -60, 2 ** 70, 3), of(2 ** -58, 2 ** 15, 2 ** -30)]
+    expect(one.merge(other).toJSON()).toMatchObject({
+      ...{ count: [16], mean: [1e6], meanRest: [2 ** -60 + (2 ** -58 - 2 ** -60) / 2] },
+      ...{ m2: [2 ** 70], m2Rest: [2 ** 15 + 3 + 2 ** -30] },
+    })
+  })
 })
 
 describe("bytes", () => {
