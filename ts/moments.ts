@@ -1,3 +1,4 @@
+import { oneElement } from "./conventions.ts"
 import { jsonNumber } from "./json.ts"
 import { merge, noParts, type Parts, partsOf } from "./merge.ts"
 import { checkSameChannels, layerAxes } from "./options/axes.ts"
@@ -56,11 +57,11 @@ export class Moments {
     return this.m2.map((m2, channel) => m2 / (this.count[channel] as number))
   }
 
-  /** m2 / (count - 1); NaN of one element or none. */
+  /** m2 / (count - 1); NaN of one element or none, and of no more weight than that. */
   get unbiasedVariance(): Vector {
     return this.m2.map((m2, channel) => {
       const count = this.count[channel] as number
-      return count > 1 ? m2 / (count - 1) : Number.NaN
+      return count > oneElement ? m2 / (count - 1) : Number.NaN
     })
   }
 

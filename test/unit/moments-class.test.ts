@@ -223,6 +223,11 @@ describe("variance and unbiasedVariance", () => {
     const pair = { data: Float64Array.of(5, 7), shape: [2, 1] }
     const half = new Moments(1).push(pair, { weights: { data: [0.5, 0.5], shape: [2, 1] } })
     expect(seen(half)).toEqual([[1], [6], [1], [1], [Number.NaN]])
+    // Normalized weights may sum up to what rounding makes of 1.
+    const tenths = { data: Array(10).fill(0.1 + 2 ** -54), shape: [10, 1] }
+    const ten = new Moments(1).push({ data: Float64Array.from(numbers(10)), shape: [10, 1] }, { weights: tenths })
+    expect(ten.count[0]).toBeGreaterThan(1)
+    expect(ten.unbiasedVariance[0]).toBeNaN()
     expect(half.push(pair, { weights: { data: [0.25, 0.25], shape: [2, 1] } }).unbiasedVariance[0]).toBe(1.5 / 0.5)
   })
 
