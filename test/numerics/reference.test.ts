@@ -114,6 +114,20 @@ describe("the oracle", () => {
     expect(toNumber(gradients.dx(6, 4, true))).toBe(4)
   })
 
+  test("takes whole weights for elements that come more often", () => {
+    const { total, mean, variance } = moments([1, 2, 6], [3, 1, 2])
+    const repeated = moments([1, 1, 1, 2, 6, 6])
+    expect(toNumber(total)).toBe(6)
+    expect(Math.abs(toNumber(subtract(mean, repeated.mean)))).toBeLessThan(2 ** -200)
+    expect(toNumber(variance)).toBeCloseTo(toNumber(repeated.variance), 14)
+    const light = moments([3, 5], [1e-40, 1])
+    expect(toNumber(light.variance) / 4e-40).toBeCloseTo(1, 14)
+    const channel = new Channel(exact(3), exact(3.5), 2, 0, 0.5)
+    const gradients = new Gradients(channel, [1, 6], [1, 4], exact(8))
+    // γ·r·(dy - (w/W)·(dβ + x̂·dγ)), dγ = -1 + 6: 1·(4 - 2/8·(5 + 1.5·5))
+    expect(toNumber(gradients.dx(6, 4, false, 2))).toBe(0.875)
+  })
+
   test("gives beta for a constant channel without epsilon", () => {
     const { mean, variance } = moments([0.1, 0.1, 0.1])
     expect(variance.mantissa).toBe(0n)
