@@ -8,7 +8,7 @@ mod bounds;
 mod harness;
 mod reference;
 
-use bounds::cases::{Case, Layout, cases, parameters, sample, values};
+use bounds::cases::{Case, LENGTHS, Layout, cases, parameters, sample, values};
 use bounds::{Worst, grain, mean_grain, units};
 use harness::families::{FAMILIES, Family, GRADIENTS};
 use harness::operands::{self, Given};
@@ -260,10 +260,15 @@ fn check_channel<E: Float>(
     }
 }
 
+/// Half of the cases: a family meets a length in one layout as f32, in the other as f64.
 fn contract<E: Float>(name: &str, layout: Layout) {
+    let turn = u64::from(E::PRECISION == 24) + layout as u64;
     let mut worst = Worst::default();
     for case in cases(layout) {
-        check_case::<E>(&case, &mut worst);
+        let lengths = LENGTHS.len() as u64;
+        if (case.index / lengths + case.index % lengths + turn).is_multiple_of(2) {
+            check_case::<E>(&case, &mut worst);
+        }
     }
     worst.judge(name);
 }

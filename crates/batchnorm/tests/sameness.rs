@@ -160,9 +160,7 @@ fn pieces<E: Float>() {
         for _ in 0..3 {
             let cuts = cut_at_blocks(input.shape, rng);
             assert_same(input, &one, &results(input, &cuts, &cuts, mode));
-            for dense in [false, true] {
-                assert_same_operands(input, &all, &cuts, mode.relu, dense);
-            }
+            assert_same_operands(input, &all, &cuts, mode.relu, rng.below(2) == 0);
         }
     });
 }

@@ -4,7 +4,7 @@ use crate::harness::families::{FAMILIES, Family};
 use crate::harness::{Float, Parameters, Rng, Shape, setting};
 
 /// Elements per channel: around every lane, tree, block, copy and chunk.
-const LENGTHS: &[usize] = &[
+pub const LENGTHS: &[usize] = &[
     1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 20, 31, 32, 33, 48, 63, 64, 65, 100, 127, 128, 129,
     191, 192, 193, 255, 256, 257, 511, 512, 513, 1000, 1023, 1024, 1025, 1535, 1536, 2047, 2048,
     2049, 3071, 5000, 8191, 8192, 8193, 16383, 16385, 30011,
