@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { encodePrintable } from "./printable.mjs"
 import { command } from "./set-up/command.mjs"
 import { environment, projectNode, root, toolsFolder } from "./set-up/environment.mjs"
 import { fingerprint, isStamped, stamped } from "./set-up/fingerprint.mjs"
@@ -7,7 +8,7 @@ import { compiler } from "./set-up/rust.mjs"
 
 const name = "wasm"
 const generated = "ts/generated"
-const outputs = ["kernel.js", "kernel.d.ts", "kernel_bg.wasm", "kernel-bytes.ts"].map((file) => `${generated}/${file}`)
+const outputs = ["kernel.js", "kernel.d.ts", "kernel_bg.wasm", "kernel-text.ts"].map((file) => `${generated}/${file}`)
 
 // Without reference types and multiple results the glue has no table and no start call. The features
 // are named to the linker too: else those of the precompiled core library would be taken for ours.
@@ -20,11 +21,14 @@ const rustFlags = [
 
 async function inputs() {
   const { version } = await compiler()
-  const tools = ["tools/build-wasm.mjs", "tools/set-up/wasm-tools.mjs", "node_modules/binaryen/package.json"]
-  return fingerprint(["crates", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ...tools], {
-    extra: version,
-    except: (path) => /^crates\/[^/]+\/tests$/.test(path),
-  })
+  const tools = ["build-wasm.mjs", "printable.mjs", "set-up/wasm-tools.mjs"].map((file) => `tools/${file}`)
+  return fingerprint(
+    ["crates", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ...tools, "node_modules/binaryen/package.json"],
+    {
+      extra: version,
+      except: (path) => /^crates\/[^/]+\/tests$/.test(path),
+    },
+  )
 }
 
 /** @type {import("./set-up/steps.mjs").Step} */
@@ -51,12 +55,12 @@ async function build(say) {
   })
 
   const wasm = join(folder, "kernel_bg.wasm")
-  const optimizer = join(root, "node_modules", "binaryen", "bin", "wasm-opt")
+  const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt")
   const strip = ["--strip-producers", "--strip-target-features"]
-  await command(projectNode, [optimizer, wasm, "-O3", "--enable-simd", ...strip, "-o", wasm], { say, log: name })
+  await command(projectNode, [wasmOpt, wasm, "-O3", "--enable-simd", ...strip, "-o", wasm], { say, log: name })
 
-  const base64 = readFileSync(wasm).toString("base64")
-  writeFileSync(join(folder, "kernel-bytes.ts"), `export const kernelBase64: string = "${base64}"\n`)
+  const text = encodePrintable(readFileSync(wasm))
+  writeFileSync(join(folder, "kernel-text.ts"), `export const kernelText: string = "${text}"\n`)
 
   rmSync(join(root, generated), { recursive: true, force: true })
   renameSync(folder, join(root, generated))

@@ -8,6 +8,25 @@
 export const one = (passed) => (passed ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 })
 
 /**
+ * Prints a claim, and counts it.
+ * @param {string} claim
+ * @param {boolean} holds
+ */
+export function verdict(claim, holds) {
+  console.log(`${holds ? "✓" : "✗"} ${claim}`)
+  return one(holds)
+}
+
+/**
+ * @param {readonly Tally[]} tallies
+ * @returns {Tally}
+ */
+export function sum(tallies) {
+  const count = (/** @type {"passed" | "failed"} */ key) => tallies.reduce((before, each) => before + each[key], 0)
+  return { passed: count("passed"), failed: count("failed") }
+}
+
+/**
  * Runs all checks, whatever those before them said. The last line is a plain count.
  * @param {readonly Check[]} checks
  * @returns {Promise<number>} the exit code

@@ -8,12 +8,13 @@ import {
   OutOfMemoryError,
   type ResidentArray,
 } from "../../ts/entry/index.ts"
-import { kernelBase64 } from "../../ts/generated/kernel-bytes.ts"
+import { kernelText } from "../../ts/generated/kernel-text.ts"
+import { decodePrintable } from "../../ts/printable.ts"
 import { withMemoryLimit } from "./memory-limit.ts"
 
 // An engine that has 16 MiB to give, in place of all that WebAssembly can address.
 const limit = 2 ** 24
-const bytes = Uint8Array.from(atob(kernelBase64), (character) => character.charCodeAt(0))
+const bytes = decodePrintable(kernelText)
 initSync({ source: withMemoryLimit(bytes, limit / 2 ** 16) })
 
 const bytesOf = (array: ResidentArray) => array.data.buffer.byteLength

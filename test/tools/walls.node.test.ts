@@ -149,7 +149,7 @@ describe("wall 5, imports", () => {
       "ts/memory.ts": 'import { forward } from "./forward.ts"\nexport const a = forward\n',
       "ts/conventions.ts": 'import type { A } from "./options/arrays.ts"\nexport type B = A\n',
       "ts/forward.ts": 'import { a } from "./memory.ts"\nexport const forward = a\n',
-      "ts/entry/index.ts": 'import { kernelBase64 } from "../generated/kernel-bytes.ts"\nexport * from "../index.ts"\n',
+      "ts/entry/index.ts": 'import { kernelText } from "../generated/kernel-text.ts"\nexport * from "../index.ts"\n',
     }
     expect(found(5, files)).toEqual(["ts/conventions.ts:1", "ts/memory.ts:1"])
   })

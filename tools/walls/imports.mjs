@@ -30,7 +30,7 @@ const order = [
   ["conventions"],
   ["memory"],
   ["wasm"],
-  ["broadcast", "json", "errors", "types", "base64", "generated/"],
+  ["broadcast", "json", "errors", "types", "printable", "generated/"],
 ]
 
 /**

@@ -1,7 +1,7 @@
-import { decodeBase64 } from "../base64.ts"
-import { kernelBase64 } from "../generated/kernel-bytes.ts"
+import { kernelText } from "../generated/kernel-text.ts"
+import { decodePrintable } from "../printable.ts"
 import { setSource } from "../wasm.ts"
 
-setSource(() => decodeBase64(kernelBase64))
+setSource(() => decodePrintable(kernelText))
 
 export * from "../index.ts"
