@@ -56,8 +56,9 @@ async function build(say) {
 
   const wasm = join(folder, "kernel_bg.wasm")
   const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt")
-  const strip = ["--strip-producers", "--strip-target-features"]
-  await command(projectNode, [wasmOpt, wasm, "-O3", "--enable-simd", ...strip, "-o", wasm], { say, log: name })
+  // The stack lies lowest in memory, so that no array begins in the first kilobyte: what --low-memory-unused asks for.
+  const options = ["-O2", "--low-memory-unused", "--enable-simd", "--strip-producers", "--strip-target-features"]
+  await command(projectNode, [wasmOpt, wasm, ...options, "-o", wasm], { say, log: name })
 
   const text = encodePrintable(readFileSync(wasm))
   writeFileSync(join(folder, "kernel-text.ts"), `export const kernelText: string = "${text}"\n`)
