@@ -11,13 +11,15 @@
 
 extern crate alloc;
 
+#[cfg(target_family = "wasm")]
+mod allocator;
 pub mod call;
 pub mod exports;
 pub mod memory;
 
 #[cfg(target_family = "wasm")]
 #[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+static ALLOCATOR: allocator::FreeList = allocator::FreeList::new();
 
 #[cfg(target_family = "wasm")]
 #[panic_handler]
