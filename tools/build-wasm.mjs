@@ -14,6 +14,8 @@ const outputs = ["kernel.js", "kernel.d.ts", "kernel_bg.wasm", "kernel-text.ts"]
 // are named to the linker too: else those of the precompiled core library would be taken for ours.
 const features = ["simd128", "bulk-memory", "sign-ext", "mutable-globals", "nontrapping-fptoint"]
 const rustFlags = [
+  // What is worth lanes is in lanes: the compiler's own only make scalar rests longer.
+  "-Cno-vectorize-loops",
   "-Ctarget-feature=+simd128,-reference-types,-multivalue",
   "-Clink-arg=--no-check-features",
   `-Clink-arg=--features=${features.join(",")}`,

@@ -85,25 +85,27 @@ export interface Kernels {
 /** For Float32Array. */
 export const float32: Kernels = {
   bytes: 4,
-  moments: kernel.bn_moments_f32,
-  weightedMoments: kernel.bn_weighted_moments_f32,
-  affine: kernel.bn_affine_f32,
-  gate: kernel.bn_gate_f32,
-  parameterGradients: kernel.bn_parameter_gradients_f32,
-  dx: kernel.bn_dx_f32,
-  weightedDx: kernel.bn_weighted_dx_f32,
+  moments: (begin, end) => kernel.bn_moments(false, begin, end),
+  weightedMoments: (begin, end) => kernel.bn_weighted_moments(false, begin, end),
+  affine: (relu, residual, epsilon, begin) => kernel.bn_affine(false, relu, residual, epsilon, begin),
+  gate: (relu, residual, weighted, epsilon, begin) => kernel.bn_gate(false, relu, residual, weighted, epsilon, begin),
+  parameterGradients: (relu, epsilon, begin, end) =>
+    kernel.bn_parameter_gradients(false, relu, epsilon, begin, end),
+  dx: (relu, frozen, epsilon, begin) => kernel.bn_dx(false, relu, frozen, false, epsilon, begin),
+  weightedDx: (epsilon, begin) => kernel.bn_dx(false, false, false, true, epsilon, begin),
 }
 
 /** For Float64Array. */
 export const float64: Kernels = {
   bytes: 8,
-  moments: kernel.bn_moments_f64,
-  weightedMoments: kernel.bn_weighted_moments_f64,
-  affine: kernel.bn_affine_f64,
-  gate: kernel.bn_gate_f64,
-  parameterGradients: kernel.bn_parameter_gradients_f64,
-  dx: kernel.bn_dx_f64,
-  weightedDx: kernel.bn_weighted_dx_f64,
+  moments: (begin, end) => kernel.bn_moments(true, begin, end),
+  weightedMoments: (begin, end) => kernel.bn_weighted_moments(true, begin, end),
+  affine: (relu, residual, epsilon, begin) => kernel.bn_affine(true, relu, residual, epsilon, begin),
+  gate: (relu, residual, weighted, epsilon, begin) => kernel.bn_gate(true, relu, residual, weighted, epsilon, begin),
+  parameterGradients: (relu, epsilon, begin, end) =>
+    kernel.bn_parameter_gradients(true, relu, epsilon, begin, end),
+  dx: (relu, frozen, epsilon, begin) => kernel.bn_dx(true, relu, frozen, false, epsilon, begin),
+  weightedDx: (epsilon, begin) => kernel.bn_dx(true, false, false, true, epsilon, begin),
 }
 
 /** The columns of the channel table, in its order. */

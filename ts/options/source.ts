@@ -45,7 +45,7 @@ export function checkResponse(response: Response): Response {
 /** A module with the exports of the kernels. */
 export function checkKernels(module: WebAssembly.Module): WebAssembly.Module {
   const names = WebAssembly.Module.exports(module).map(({ name }) => name)
-  if (!["memory", "bn_view", "bn_dx_f64"].every((name) => names.includes(name))) {
+  if (!["memory", "bn_view", "bn_dx"].every((name) => names.includes(name))) {
     throw new ArgumentError("source", "batchnorm/kernel.wasm", `a module that exports ${names.join(", ") || "nothing"}`)
   }
   return module

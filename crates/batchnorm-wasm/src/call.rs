@@ -1,8 +1,8 @@
 //! What JavaScript writes before a call: the piece, its arrays, and the numbers per channel.
 
 use batchnorm::affine::Channels;
-use batchnorm::gradient::TotalsTable;
-use batchnorm::piece::{Array, Extent};
+use batchnorm::piece::{Array, Extent, Rows};
+use batchnorm::slope::Totals;
 use batchnorm::view::{Blocking, TILE};
 use core::cell::Cell;
 
@@ -87,6 +87,12 @@ impl Call {
         self.read(role)
     }
 
+    /// The rows of one outer of an array that may be written.
+    #[inline(never)]
+    pub fn rows<T>(&self, role: Role, outer: usize) -> Rows<'_, Cell<T>> {
+        self.share(role).outer(outer)
+    }
+
     fn len(&self, place: Place) -> usize {
         if self.outer == 0 || self.rows == 0 {
             return 0;
@@ -143,8 +149,8 @@ impl ChannelTable {
     }
 
     /// The totals of one outer.
-    pub fn totals(&self, outer: usize, count: usize, frozen: bool) -> TotalsTable<'_> {
-        TotalsTable {
+    pub fn totals(&self, outer: usize, count: usize, frozen: bool) -> Totals<'_> {
+        Totals {
             dbeta: part(&self.dbeta, outer, count),
             dgamma: part(&self.dgamma, outer, count),
             count: part(&self.count, outer, count),

@@ -16,6 +16,7 @@ mod allocator;
 pub mod call;
 pub mod exports;
 pub mod memory;
+pub mod reductions;
 
 #[cfg(target_family = "wasm")]
 #[global_allocator]

@@ -10,16 +10,15 @@
 //! would lose log₂(|μ|/σ) bits.)
 //!
 //! A channel whose coefficients leave the normal range of the element type takes a path of its own:
-//! scalar, in f64, rounded once ([`Exact`]). It is rare; its neighbours keep their bits.
+//! scalar, in f64, rounded once ([`Channel::exact`]). It is rare; its neighbours keep their bits.
 
-use crate::lanes::{Element, LANES, Lanes, Real, Wide, magnitude};
+use crate::lanes::{Format, Real, Wide};
+use crate::map::{self, Arrays, Exact, Formula, Given, Place, flag};
+use crate::piece::{Extent, Rows};
 use crate::state::inverse_deviation;
+use crate::table::{Table, Tabled, lanes_from};
 use core::cell::Cell;
-use core::iter;
 use wide::f64x4;
-
-pub mod channels_first;
-pub mod channels_last;
 
 /// Statistics and parameters of a channel, or of four.
 #[derive(Clone, Copy, Debug)]
@@ -43,15 +42,33 @@ impl<R: Wide> Channel<R> {
     }
 }
 
-impl Channel<f64> {
-    /// The same channel in every lane.
-    pub(crate) fn splat(&self) -> Channel<f64x4> {
+impl Channel<f64x4> {
+    pub(crate) const ZERO: Self = Self {
+        mean: f64x4::ZERO,
+        inverse_deviation: f64x4::ZERO,
+        gamma: f64x4::ZERO,
+        beta: f64x4::ZERO,
+    };
+
+    /// One of them.
+    pub(crate) fn lane(&self, lane: usize) -> Channel<f64> {
+        let get = |lanes: f64x4| lanes.to_array()[lane];
         Channel {
-            mean: f64x4::splat(self.mean),
-            inverse_deviation: f64x4::splat(self.inverse_deviation),
-            gamma: f64x4::splat(self.gamma),
-            beta: f64x4::splat(self.beta),
+            mean: get(self.mean),
+            inverse_deviation: get(self.inverse_deviation),
+            gamma: get(self.gamma),
+            beta: get(self.beta),
         }
+    }
+}
+
+impl Channel<f64> {
+    /// The map in f64, before any activation. Quarters, so that neither x-μ nor the sum overflows where
+    /// the result does not.
+    #[inline(never)]
+    pub fn exact(&self, x: f64) -> f64 {
+        let distance = x * 0.25 - self.mean * 0.25;
+        (product(distance, self.inverse_deviation, self.gamma) + self.beta * 0.25) * 4.0
     }
 }
 
@@ -86,6 +103,14 @@ impl Channels<'_> {
             .map(|values| f64x4::new(indices.map(|index| values[index])));
         Channel::new(mean, variance, gamma, beta, self.epsilon)
     }
+
+    /// Four channels from the first on, or one in every lane where there are fewer.
+    #[inline(always)]
+    pub(crate) fn lanes(&self, first: usize) -> Channel<f64x4> {
+        let [mean, variance, gamma, beta] = [self.mean, self.variance, self.gamma, self.beta]
+            .map(|values| lanes_from(values, first));
+        Channel::new(mean, variance, gamma, beta, self.epsilon)
+    }
 }
 
 /// The coefficients of y = (x-c)·a + b.
@@ -96,8 +121,19 @@ pub struct Affine<V> {
     pub(crate) shift: V,
 }
 
+impl Affine<f64x4> {
+    /// Its columns in a table.
+    pub(crate) fn columns(self) -> [f64x4; 3] {
+        [self.center, self.scale, self.shift]
+    }
+}
+
 impl<V: Real> Affine<V> {
-    pub(crate) const ZERO: Self = Self { center: V::ZERO, scale: V::ZERO, shift: V::ZERO };
+    /// From its columns in a table.
+    #[inline(always)]
+    pub(crate) fn new([center, scale, shift]: [V; 3]) -> Self {
+        Self { center, scale, shift }
+    }
 
     /// The map, before any activation.
     #[inline(always)]
@@ -106,152 +142,94 @@ impl<V: Real> Affine<V> {
     }
 }
 
-/// Folds four channels, and says (a bit a lane) which of them need the [`Exact`] path.
-#[inline(never)]
-pub fn fold<V: Lanes>(channel: Channel<f64x4>) -> (Affine<V>, u32) {
-    let Channel { mean, inverse_deviation, gamma, beta } = channel;
+/// Folds four channels, and says (a bit a lane) which of them need the exact path.
+#[inline(always)]
+pub(crate) fn fold_lanes(format: &Format, channel: &Channel<f64x4>) -> (Affine<f64x4>, u32) {
+    let &Channel { mean, inverse_deviation, gamma, beta } = channel;
     let slope = gamma * inverse_deviation;
-    let center = V::from_f64x4(mean);
-    let scale = V::from_f64x4(slope);
-    let shift = V::from_f64x4(beta + (center.to_f64x4() - mean) * slope);
+    let center = format.round(mean);
+    let scale = format.round(slope);
+    let shift = format.round(beta + (center - mean) * slope);
 
-    let limit = f64x4::splat(V::Element::LIMIT);
-    let normal = f64x4::splat(V::Element::SMALLEST_NORMAL);
-    let faint = f64x4::splat(V::Element::FAINT);
+    let limit = f64x4::splat(format.limit);
+    let normal = f64x4::splat(format.smallest_normal);
+    let faint = f64x4::splat(format.faint);
     let zero = f64x4::splat(0.0);
-    let exact = magnitude(center.to_f64x4()).simd_ge(limit)
-        | magnitude(shift.to_f64x4()).simd_ge(limit)
-        | magnitude(scale.to_f64x4()).simd_ge(limit)
+    let exact = center.abs().simd_ge(limit)
+        | shift.abs().simd_ge(limit)
+        | scale.abs().simd_ge(limit)
         // a scale below the normal range, or β and γ so faint that rounding twice would show
-        | (magnitude(scale.to_f64x4()).simd_lt(normal) & gamma.simd_ne(zero) & inverse_deviation.simd_ne(zero))
-        | (magnitude(gamma).simd_lt(faint) & magnitude(beta).simd_lt(faint) & gamma.simd_ne(zero));
+        | (scale.abs().simd_lt(normal) & gamma.simd_ne(zero) & inverse_deviation.simd_ne(zero))
+        | (gamma.abs().simd_lt(faint) & beta.abs().simd_lt(faint) & gamma.simd_ne(zero));
     (Affine { center, scale, shift }, exact.to_bitmask())
-}
-
-/// The map of a channel in f64, rounded once.
-#[derive(Clone, Copy, Debug)]
-pub struct Exact(pub Channel<f64>);
-
-impl Exact {
-    /// The map, before any activation. Quarters, so that neither x-μ nor the sum overflows where
-    /// the result does not.
-    #[inline(never)]
-    pub fn apply<E: Element>(&self, x: E) -> E {
-        let Channel { mean, inverse_deviation, gamma, beta } = self.0;
-        let distance = x.to_f64() * 0.25 - mean * 0.25;
-        E::from_f64((product(distance, inverse_deviation, gamma) + beta * 0.25) * 4.0)
-    }
 }
 
 /// a·b·c, the largest times the smallest first: no overflow or underflow on the way to a result
 /// that has none.
 pub(crate) fn product(a: f64, b: f64, c: f64) -> f64 {
-    let ordered = |a: f64, b: f64| if magnitude(a) <= magnitude(b) { (a, b) } else { (b, a) };
+    let ordered = |a: f64, b: f64| if a.abs() <= b.abs() { (a, b) } else { (b, a) };
     let (a, b) = ordered(a, b);
     let (b, c) = ordered(b, c);
     let (a, b) = ordered(a, b);
     (a * c) * b
 }
 
-/// The map of one channel, by whichever path it needs: what a scalar loop and the sign of a fused
-/// activation ask for. Scalar or in lanes, the bits are the same.
-#[derive(Clone, Copy, Debug)]
-pub enum Map<E> {
-    /// The usual one.
-    Folded(Affine<E>),
-    /// In f64.
-    Exact(Exact),
+/// (x-c)·a + b, plus the other operand if it `ADDS`.
+#[derive(Clone, Copy)]
+pub(crate) struct Forward<'a, const ADDS: bool> {
+    pub(crate) channels: Channels<'a>,
+    /// The map in f64.
+    pub(crate) exact: fn(&Channel<f64>, f64) -> f64,
+    /// Whether a ReLU follows.
+    pub(crate) rectifies: f64,
 }
 
-impl<E: Element> Map<E> {
-    /// Of one channel.
-    #[inline(never)]
-    pub fn new(channel: Channel<f64>) -> Self {
-        let (folded, exact) = fold::<E::Lanes>(channel.splat());
-        if exact == 0 { Self::Folded(folded.lane(0)) } else { Self::Exact(Exact(channel)) }
-    }
-
-    /// The mean, as an element, or 0 where it would be infinite.
-    pub(crate) fn center(&self) -> E {
-        match self {
-            Self::Folded(affine) => affine.center,
-            Self::Exact(exact) => {
-                let center = E::from_f64(exact.0.mean);
-                center.select_finite(center, E::ZERO)
-            }
-        }
-    }
-
-    /// The map, before any activation.
+impl<const ADDS: bool> Formula for Forward<'_, ADDS> {
     #[inline(always)]
-    pub fn apply(&self, x: E) -> E {
-        match self {
-            Self::Folded(affine) => affine.apply(x),
-            Self::Exact(exact) => exact.apply(x),
-        }
+    fn folded<V: Real>(&self, Given { affine, x, other, .. }: Given<V>) -> V {
+        let y = affine.apply(x);
+        let y = if ADDS { y + other } else { y };
+        y.select_le(V::of(self.rectifies), V::ZERO, y)
     }
 }
 
-impl<V: Lanes> Affine<V> {
-    /// The coefficients of one lane.
-    pub(crate) fn lane(&self, lane: usize) -> Affine<V::Element> {
-        Affine {
-            center: self.center.to_array()[lane],
-            scale: self.scale.to_array()[lane],
-            shift: self.shift.to_array()[lane],
+impl<const ADDS: bool> Exact for Forward<'_, ADDS> {
+    fn exact(&self, channel: usize, format: &Format, Place { x, other, .. }: Place) -> f64 {
+        let mut y = format.round_one((self.exact)(&self.channels.get(channel), x));
+        if ADDS {
+            y = format.round_one(y + other);
         }
+        if y <= self.rectifies { 0.0 } else { y }
     }
 }
 
-impl<E: Element> Affine<E> {
-    /// The same coefficients in every lane.
-    pub(crate) fn splat(&self) -> Affine<E::Lanes> {
-        Affine {
-            center: E::Lanes::splat(self.center),
-            scale: E::Lanes::splat(self.scale),
-            shift: E::Lanes::splat(self.shift),
-        }
-    }
-}
-
-/// The result, after ReLU if there is one.
-#[inline(always)]
-pub(crate) fn activate<V: Real>(relu: bool, y: V) -> V {
-    if relu { y.positive_part() } else { y }
-}
-
-/// y = (x-c)·a + b + residual, then ReLU if there is one, along a run of elements. Its groups of
-/// lanes share one set of coefficients or have one each. Any of the arrays may be the same.
+/// With the coefficients of any table.
 #[inline(never)]
-fn add_residual<E: Element>(coefficients: &[Affine<E::Lanes>], cells: [&[Cell<E>]; 3], relu: bool) {
-    match coefficients {
-        [shared] => add_residual_lanes(iter::repeat(shared), cells, relu),
-        _ => add_residual_lanes(coefficients.iter(), cells, relu),
-    }
+pub(crate) fn run<E: Tabled, const ADDS: bool>(
+    forward: &Forward<'_, ADDS>,
+    table: &Table,
+    arrays: Arrays<'_, E>,
+    extent: Extent,
+) {
+    let columns = E::columns(table);
+    map::apply(forward, table, [columns, columns], arrays, extent);
 }
 
-#[inline(always)]
-fn add_residual_lanes<'a, V: Lanes + 'a>(
-    mut coefficients: impl Iterator<Item = &'a Affine<V>>,
-    cells: [&[Cell<V::Element>]; 3],
+/// y = (x-c)·a + b, plus the residual if there is one, then ReLU if there is one. Any of the arrays may
+/// be the same.
+pub fn apply<E: Tabled>(
+    table: &Table,
+    channels: Channels<'_>,
+    [x, out]: [Rows<'_, Cell<E>>; 2],
+    residual: Option<Rows<'_, Cell<E>>>,
+    extent: Extent,
     relu: bool,
 ) {
-    let map = |affine: &Affine<V>, x, residual| activate(relu, affine.apply(x) + residual);
-    let [(x, x_rest), (y, y_rest), (residual, residual_rest)] =
-        cells.map(|cells| cells.as_chunks::<LANES>());
-    for (((x, y), residual), affine) in x.iter().zip(y).zip(residual).zip(&mut coefficients) {
-        map(affine, V::load(x), V::load(residual)).store(y);
-    }
-    if let (false, Some(affine)) = (x_rest.is_empty(), coefficients.next()) {
-        let [x, residual] = [x_rest, residual_rest].map(|rest| V::load_part(rest, V::ZERO));
-        map(affine, x, residual).store(y_rest);
-    }
-}
-
-/// The same, element by element.
-#[inline(never)]
-fn add_residual_each<E: Element>(map: &Map<E>, [x, y, residual]: [&[Cell<E>]; 3], relu: bool) {
-    for ((x, y), residual) in x.iter().zip(y).zip(residual) {
-        y.set(activate(relu, map.apply(x.get()) + residual.get()));
+    let (exact, rectifies): (fn(&_, _) -> _, _) = (Channel::exact, flag(relu));
+    let arrays = Arrays { x, other: residual.unwrap_or(x), out, weights: None };
+    if residual.is_some() {
+        run(&Forward::<true> { channels, exact, rectifies }, table, arrays, extent);
+    } else {
+        run(&Forward::<false> { channels, exact, rectifies }, table, arrays, extent);
     }
 }

@@ -8,7 +8,8 @@
 
 use core::cell::Cell;
 use core::ops::{Add, Div, Mul, Sub};
-use wide::{f32x4, f64x4};
+use wide::f32x4;
+pub use wide::f64x4;
 
 /// Lanes in a group, of either element type.
 pub const LANES: usize = 4;
@@ -17,8 +18,16 @@ pub const LANES: usize = 4;
 pub trait Real:
     Copy + PartialEq + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
+    /// f64, in as many lanes.
+    type Double: Real<Double = Self::Double>;
     /// Zero.
     const ZERO: Self;
+    /// The number, rounded to nearest, in every lane.
+    fn of(value: f64) -> Self;
+    /// Widens, exactly.
+    fn widen(self) -> Self::Double;
+    /// Rounds to nearest.
+    fn narrow(values: Self::Double) -> Self;
     /// `self <= bound ? then : otherwise`, lane by lane; a NaN compares false.
     fn select_le(self, bound: Self, then: Self, otherwise: Self) -> Self;
 
@@ -45,10 +54,50 @@ pub trait Wide: Real {
     fn sqrt(self) -> Self;
 }
 
+/// An element type as data: what coefficients, which are computed in f64 for either type, are rounded
+/// to and judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// f32, else f64.
+    pub single: bool,
+    /// [`Element::LIMIT`].
+    pub limit: f64,
+    /// [`Element::SMALLEST_NORMAL`].
+    pub smallest_normal: f64,
+    /// [`Element::FAINT`].
+    pub faint: f64,
+}
+
+impl Format {
+    /// Of an element type.
+    pub const fn of<E: Element>() -> Self {
+        Self {
+            single: size_of::<E>() == size_of::<f32>(),
+            limit: E::LIMIT,
+            smallest_normal: E::SMALLEST_NORMAL,
+            faint: E::FAINT,
+        }
+    }
+
+    /// Rounds each lane to an element.
+    #[inline(always)]
+    pub fn round(&self, values: f64x4) -> f64x4 {
+        if self.single { f32x4::narrow(values).widen() } else { values }
+    }
+
+    /// Rounds a number to an element. Of +, -, · and / of two elements it is what the operation in the
+    /// element type gives: f64 has more than twice the digits of f32.
+    pub fn round_one(&self, value: f64) -> f64 {
+        if self.single { f64::from(value as f32) } else { value }
+    }
+}
+
 /// An element type: f32 or f64.
-pub trait Element: Real + PartialOrd {
+pub trait Element: Real<Double = f64> + PartialOrd {
     /// Four of them.
     type Lanes: Lanes<Element = Self>;
+    /// Whether f64 is wider.
+    const IS_NARROW: bool;
     /// Half of the last place of the largest finite value, as f64: numbers below it can be added to
     /// any finite value without overflow.
     const LIMIT: f64;
@@ -56,17 +105,16 @@ pub trait Element: Real + PartialOrd {
     const SMALLEST_NORMAL: f64;
     /// A sum of squares or products below this may have lost digits to underflow.
     const FAINT: f64;
+    /// The type as data.
+    const FORMAT: Format = Format::of::<Self>();
     /// Widens, exactly.
     fn to_f64(self) -> f64;
     /// Rounds to nearest.
     fn from_f64(value: f64) -> Self;
-    /// The power of two by which elements are scaled when their squares, of this sum, left the
-    /// normal range of f64.
-    fn rescue_scale(squares: f64) -> f64;
 }
 
 /// Four lanes of an [`Element`].
-pub trait Lanes: Real {
+pub trait Lanes: Real<Double = f64x4> {
     /// What is in a lane.
     type Element: Element<Lanes = Self>;
     /// From an array.
@@ -121,14 +169,40 @@ pub trait Lanes: Real {
 macro_rules! impl_lanes {
     ($element:ident, $lanes:ident, $widen:expr, $narrow:expr) => {
         impl Real for $element {
+            type Double = f64;
             const ZERO: Self = 0.0;
+            #[inline(always)]
+            fn of(value: f64) -> Self {
+                value as $element
+            }
+            #[inline(always)]
+            fn widen(self) -> f64 {
+                f64::from(self)
+            }
+            #[inline(always)]
+            fn narrow(value: f64) -> Self {
+                value as $element
+            }
             #[inline(always)]
             fn select_le(self, bound: Self, then: Self, otherwise: Self) -> Self {
                 if self <= bound { then } else { otherwise }
             }
         }
         impl Real for $lanes {
+            type Double = f64x4;
             const ZERO: Self = $lanes::new([0.0; LANES]);
+            #[inline(always)]
+            fn of(value: f64) -> Self {
+                $lanes::splat(value as $element)
+            }
+            #[inline(always)]
+            fn widen(self) -> f64x4 {
+                $widen(self)
+            }
+            #[inline(always)]
+            fn narrow(values: f64x4) -> Self {
+                $narrow(values)
+            }
             #[inline(always)]
             fn select_le(self, bound: Self, then: Self, otherwise: Self) -> Self {
                 self.simd_le(bound).select(then, otherwise)
@@ -170,6 +244,7 @@ impl_lanes!(f64, f64x4, |lanes| lanes, |lanes| lanes);
 
 impl Element for f32 {
     type Lanes = f32x4;
+    const IS_NARROW: bool = true;
     const LIMIT: f64 = power_of_two(103);
     const SMALLEST_NORMAL: f64 = power_of_two(-126);
     const FAINT: f64 = power_of_two(-96);
@@ -181,13 +256,11 @@ impl Element for f32 {
     fn from_f64(value: f64) -> Self {
         value as f32
     }
-    fn rescue_scale(_squares: f64) -> f64 {
-        1.0 // the square of any f32 is a normal f64, or 0
-    }
 }
 
 impl Element for f64 {
     type Lanes = f64x4;
+    const IS_NARROW: bool = false;
     const LIMIT: f64 = power_of_two(970);
     const SMALLEST_NORMAL: f64 = power_of_two(-1022);
     const FAINT: f64 = power_of_two(-960);
@@ -198,9 +271,6 @@ impl Element for f64 {
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value
-    }
-    fn rescue_scale(squares: f64) -> f64 {
-        power_of_two(if squares < 1.0 { 600 } else { -600 })
     }
 }
 
@@ -237,33 +307,24 @@ pub(crate) fn lanes_of<E: Element>(row: &[E], group: usize, fill: E::Lanes) -> E
     }
 }
 
-/// Four cells from lane `group`·4 on; 0 beyond the end.
-#[inline(always)]
-pub(crate) fn cells_of<E: Element>(cells: &[Cell<E>], group: usize) -> E::Lanes {
-    let rest = &cells[group * LANES..];
-    match rest.first_chunk::<LANES>() {
-        Some(whole) => E::Lanes::load(whole),
-        None => E::Lanes::load_part(rest, E::Lanes::ZERO),
-    }
-}
-
 /// |v|, keeping NaN.
 #[inline(always)]
 pub(crate) fn magnitude<R: Real>(v: R) -> R {
     v.select_le(R::ZERO, R::ZERO - v, v)
 }
 
+/// Four lanes with one replaced.
+#[inline(always)]
+pub(crate) fn with_lane(lanes: f64x4, lane: usize, value: f64) -> f64x4 {
+    let mut lanes = lanes.to_array();
+    lanes[lane] = value;
+    f64x4::new(lanes)
+}
+
 /// A bit for each lane that is infinite or NaN.
 #[inline(always)]
 pub(crate) fn not_finite(v: f64x4) -> u32 {
     magnitude(v).simd_lt(f64x4::splat(f64::INFINITY)).to_bitmask() ^ 0b1111
-}
-
-/// The sum of four lanes.
-#[inline(always)]
-pub(crate) fn across(lanes: f64x4) -> f64 {
-    let [a, b, c, d] = lanes.to_array();
-    (a + b) + (c + d)
 }
 
 /// 2 to the power of `exponent`, for normal results.

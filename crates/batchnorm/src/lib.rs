@@ -10,20 +10,26 @@
 //! ```
 //!
 //! So everything is one of two things: a *reduction* of elements to a few f64 numbers per channel
-//! ([`moments`], the sums of [`gradient`]), or an *affine map* of elements with a few numbers per
-//! channel ([`affine`], the dx of [`gradient`]). Nothing else touches elements.
+//! ([`moments`], [`gradient`]), or an *affine map* of elements with a few numbers per
+//! channel ([`affine`], [`slope`]). Nothing else touches elements.
 //!
 //! | module | subject |
 //! |---|---|
 //! | [`view`] | any array and reduced axes as `[outer][reduce][channels][inner]`; blocks and chunks |
 //! | [`piece`] | the part of a view that lies in memory and is worked on by one call |
+//! | [`block`] | the elements that a reduction sums before it looks at the sums |
 //! | [`lanes`] | four lanes of f32 or f64 and the few operations that give the same bits everywhere |
 //! | [`state`] | reductions as states that merge: block into chunk into total |
+//! | [`sums`] | the sums of a block in the element type |
 //! | [`moments`] | count, mean and m2 of each channel |
-//! | [`affine`] | statistics and parameters → center, scale, shift; the element map |
-//! | [`gradient`] | the two sums of a channel, dx |
+//! | [`affine`] | statistics and parameters → center, scale, shift; the formula of y |
+//! | [`table`] | the coefficients of a tile's channels |
+//! | [`map`] | a formula over all elements of a piece |
+//! | [`gradient`] | the two sums of a channel: dβ, dγ |
+//! | [`gate`] | which dy count, where there are weights or a residual |
+//! | [`slope`] | the formula of dx |
 //!
-//! Each of the last three has one file for each memory pattern: `channels_last` (channels lie in
+//! Sums have one file for each memory pattern: `channels_last` (channels lie in
 //! lanes, rows stream by) and `channels_first` (a channel is a run of contiguous segments).
 //!
 //! The results hold to bounds that do not depend on the offset of the data (docs/numerics.md), and
@@ -32,9 +38,15 @@
 #![forbid(unsafe_code)]
 
 pub mod affine;
+pub mod block;
+pub mod gate;
 pub mod gradient;
 pub mod lanes;
+pub mod map;
 pub mod moments;
 pub mod piece;
+pub mod slope;
 pub mod state;
+pub mod sums;
+pub mod table;
 pub mod view;

@@ -17,244 +17,290 @@
 //!    Poor is: 2n·(s/n)² > the merged m2, so that s and q - s²/n may have lost digits that matter.
 //!    (With n in place of 2n, clusters whose first elements are alike left the contract.)
 //! 3. A block whose squares overflow or underflow is taken in f64, two passes ([`careful`]).
+//!
+//! Only the sums ([`crate::sums`]) depend on the element type and on the layout.
 
-use crate::lanes::{Element, Lanes, Real};
-use crate::state::{LaneState, State, Sum, with_lane};
+use crate::block::{Block, Elements, Group, blocks};
+use crate::lanes::{LANES, Real, not_finite};
+use crate::piece::Extent;
+use crate::state::{Chunked, GROUPS, State, States, Sum};
+use crate::sums::{Coefficients, Source, Sums, Totals};
+use crate::view::Blocking;
+use weighted::Weighted;
 use wide::f64x4;
 
-pub mod channels_first;
-pub mod channels_last;
 pub mod weighted;
 
-/// Count, mean and m2.
+/// Elements of a block whose mean is the shift of a chunk's first block: so many that of ordinary data
+/// hardly any block is taken again.
+const HEAD: usize = 16;
+
+/// Count, mean and m2 of four lanes.
 #[derive(Clone, Copy, Debug)]
-pub struct Moments<R> {
-    pub(crate) count: R,
-    pub(crate) mean: Sum<R>,
-    pub(crate) m2: Sum<R>,
+pub struct Moments {
+    count: f64x4,
+    mean: Sum<f64x4>,
+    m2: Sum<f64x4>,
 }
 
-impl State for Moments<f64x4> {
-    const EMPTY: Self = Self::NONE;
+impl State for Moments {
+    #[inline(never)]
+    fn merge(self, other: Self) -> Self {
+        let mut merged = self.chan(other);
+        let mean = merged.mean();
+        if not_finite(mean) != 0 {
+            // The means lie further apart than f64 reaches (or are none); m2 is infinite then.
+            let weight = other.count / merged.count;
+            let far = self.mean() * (f64x4::splat(1.0) - weight) + other.mean() * weight;
+            merged.mean = merged.mean.zip(Sum::new(far), |near, far| mean.select_finite(near, far));
+        }
+        merged
+    }
 
     #[inline(always)]
-    fn merge(self, other: Self) -> Self {
-        self.chan(other)
+    fn new([count, mean, mean_low, m2, m2_low, ..]: [f64x4; 7]) -> Self {
+        Self { count, mean: Sum::from_parts(mean, mean_low), m2: Sum::from_parts(m2, m2_low) }
     }
 
-    fn is_empty(&self) -> bool {
-        self.count == f64x4::ZERO
+    #[inline(always)]
+    fn numbers(&self) -> [f64x4; 7] {
+        let ([mean, mean_low], [m2, m2_low]) = (self.mean.parts(), self.m2.parts());
+        [self.count, mean, mean_low, m2, m2_low, f64x4::ZERO, f64x4::ZERO]
     }
 }
 
-impl State for Moments<f64> {
-    const EMPTY: Self = Self::NONE;
-
-    fn merge(self, other: Self) -> Self {
-        let merged = self.chan(other);
-        if merged.mean.is_finite() {
-            return merged;
+impl Moments {
+    fn zip(&self, other: &Self, number: impl Fn(f64x4, f64x4) -> f64x4) -> Self {
+        Self {
+            count: number(self.count, other.count),
+            mean: self.mean.zip(other.mean, &number),
+            m2: self.m2.zip(other.m2, &number),
         }
-        // The means lie further apart than f64 reaches (or are none); m2 is infinite then.
-        let weight = other.count / merged.count;
-        let mean = Sum::new(self.mean() * (1.0 - weight) + other.mean() * weight);
-        Self { mean, ..merged }
     }
-
-    fn is_empty(&self) -> bool {
-        self.count == 0.0
-    }
-}
-
-impl LaneState for Moments<f64x4> {
-    type Lane = Moments<f64>;
-
-    fn lane(&self, lane: usize) -> Moments<f64> {
-        let get = |lanes: f64x4| lanes.to_array()[lane];
-        Moments { count: get(self.count), mean: self.mean.map(get), m2: self.m2.map(get) }
-    }
-
-    fn set_lane(&mut self, lane: usize, state: Moments<f64>) {
-        let set = |lanes, value| with_lane(lanes, lane, value);
-        self.count = with_lane(self.count, lane, state.count);
-        self.mean = self.mean.zip(state.mean, set);
-        self.m2 = self.m2.zip(state.m2, set);
-    }
-}
-
-impl<R: Real> Moments<R> {
-    const NONE: Self = Self { count: R::ZERO, mean: Sum::ZERO, m2: Sum::ZERO };
 
     /// Chan's formula. `other` has elements; `self` may have none, and then takes its mean, so that
     /// δ = 0.
     #[inline(always)]
     fn chan(self, other: Self) -> Self {
+        let empty = self.count;
         let mean =
-            self.mean.zip(other.mean, |own, others| self.count.select_le(R::ZERO, others, own));
+            self.mean.zip(other.mean, |own, others| empty.select_le(f64x4::ZERO, others, own));
         let count = self.count + other.count;
         let weight = other.count / count;
         let delta = other.mean.distance(mean);
-        Self {
-            count,
-            mean: mean.plus(delta * weight),
-            // δ·(δ·n) and not δ²·n: with n = 0 the square alone might overflow
-            m2: self.m2.merge(other.m2).plus(delta * (delta * (self.count * weight))),
-        }
+        // δ·(δ·n) and not δ²·n: with n = 0 the square alone might overflow
+        let m2 = self.m2.merge(other.m2).plus(delta * (delta * (self.count * weight)));
+        Self { count, mean: mean.plus(delta * weight), m2 }
+    }
+
+    /// Whether the shift of the last block was poor: 2n·(s/n)² > m2.
+    #[inline(always)]
+    fn is_poor(&self, count: f64x4, sums: &Sums<f64x4>) -> f64x4 {
+        let excess = (sums.sum + sums.sum) * (sums.sum / count);
+        excess.simd_gt(self.m2.value())
     }
 
     /// Of a block of `count` elements with these sums around the shift.
     #[inline(always)]
-    fn of_block(count: R, shift: R, sums: Sums<R>) -> Self {
+    fn of_block(count: f64x4, shift: f64x4, sums: Sums<f64x4>) -> Self {
         let offset = sums.sum / count;
-        let m2 = sums.squares - sums.sum * offset;
+        let m2 = sums.product - sums.sum * offset;
         let m2 = Sum::new(m2.positive_part());
         Self { count, mean: Sum::new(shift).plus(offset), m2 }
     }
 
     /// The mean, rounded to one number.
     #[inline(always)]
-    pub fn mean(&self) -> R {
+    pub fn mean(&self) -> f64x4 {
         self.mean.value()
     }
-}
 
-impl Moments<f64> {
     /// How many elements, or the sum of their weights.
-    pub fn count(&self) -> f64 {
+    pub fn count(&self) -> f64x4 {
         self.count
     }
 
     /// What rounding the mean to one number takes away.
-    pub fn mean_rest(&self) -> f64 {
+    pub fn mean_rest(&self) -> f64x4 {
         self.mean.rest()
     }
 
     /// Mean and biased variance m2/n. An infinite element leaves no mean either, in whatever block
     /// it came.
-    pub fn finish(&self) -> (f64, f64) {
+    pub fn finish(&self) -> (f64x4, f64x4) {
         let m2 = self.m2.value();
-        let mean = if m2.is_nan() { f64::NAN } else { self.mean() };
-        (mean, m2 / self.count)
+        (m2.select_le(m2, self.mean(), m2), m2 / self.count)
     }
 }
 
-/// Σ(x-k) and Σ(x-k)² of a block, around the shift k.
-#[derive(Clone, Copy, Debug)]
-struct Sums<R> {
-    sum: R,
-    squares: R,
+/// The open reduction of the channels of one outer.
+pub struct Reduction {
+    state: Chunked,
+    /// Of the open block.
+    shifts: [Coefficients<f64x4>; GROUPS],
+    sums: [Totals; GROUPS],
 }
 
-impl<V: Real> Sums<V> {
-    const ZERO: Self = Self { sum: V::ZERO, squares: V::ZERO };
-
-    /// Four more elements, as a tree.
-    #[inline(always)]
-    fn push_four(&mut self, [a, b, c, d]: [V; 4], shift: V) {
-        let (a, b, c, d) = (a - shift, b - shift, c - shift, d - shift);
-        self.sum = self.sum + ((a + b) + (c + d));
-        self.squares = self.squares + ((a * a + b * b) + (c * c + d * d));
-    }
-
-    /// One more element.
-    #[inline(always)]
-    fn push(&mut self, a: V, shift: V) {
-        let a = a - shift;
-        self.sum = self.sum + a;
-        self.squares = self.squares + a * a;
-    }
-
-    /// Both sums.
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        Self { sum: self.sum + other.sum, squares: self.squares + other.squares }
-    }
-
-    /// 2n·(s/n)², which is too much where it exceeds the merged m2.
-    #[inline(always)]
-    fn excess(&self, count: V) -> V {
-        (self.sum + self.sum) * (self.sum / count)
-    }
-}
-
-/// The shift of a chunk: the mean of its first 1, 2, 4 or 8 elements, as a tree, which is exact for
-/// constants; the first element where that is not finite. `first(i)` is element i of `len`.
-#[inline(always)]
-fn first_shift<V: Real>(len: usize, one: V, first: impl Fn(usize) -> V) -> V {
-    let half = one / (one + one);
-    let pair = |i| (first(i) + first(i + 1)) * half;
-    let four = |i| (pair(i) + pair(i + 2)) * half;
-    let mean = match len {
-        0 | 1 => return first(0),
-        2 | 3 => pair(0),
-        4..8 => four(0),
-        _ => (four(0) + four(4)) * half,
+impl Reduction {
+    /// Of no elements.
+    pub const EMPTY: Self = Self {
+        state: Chunked::EMPTY,
+        shifts: [Coefficients::ZERO; GROUPS],
+        sums: [Totals::EMPTY; GROUPS],
     };
-    mean.select_finite(mean, first(0))
+
+    /// Forgets the elements of the first channels.
+    pub fn clear(&mut self, channels: usize, blocking: Blocking) {
+        self.state.clear(channels, blocking);
+    }
+
+    /// Pushes a piece of one outer, cut where `blocking` allows.
+    pub fn push(
+        &mut self,
+        x: &mut dyn Source,
+        extent: Extent,
+        blocking: Blocking,
+        elements: &mut Group,
+    ) {
+        blocks(extent, blocking, &mut |block, is_complete| {
+            self.choose_shifts(x, block, elements);
+            x.sum(block, 0..block.groups(), &self.shifts, &mut self.sums);
+            for group in 0..block.groups() {
+                self.close_block(x, block, group, elements);
+            }
+            self.state.end_block::<Moments>(is_complete, extent.channels, blocking);
+        });
+    }
+
+    /// The [`Moments`] of all that was pushed.
+    pub fn finish(&mut self, channels: usize, blocking: Blocking) -> &States {
+        self.state.finish::<Moments>(channels, blocking)
+    }
+
+    /// The mean so far; at the start of a chunk that of the block's head, or its first element where
+    /// that is not finite.
+    fn choose_shifts(&mut self, x: &mut dyn Source, block: &Block, elements: &mut Group) {
+        let groups = block.groups();
+        let zero = f64x4::ZERO;
+        let begun = |chunk: &Moments| chunk.count.simd_gt(zero);
+        let all = !self.state.is_fresh()
+            && (0..groups).all(|group| {
+                let chunk = self.state.get::<Moments>(group * LANES);
+                (begun(&chunk) | !block.active(group)).to_bitmask() == 0b1111
+            });
+        let head = block.head(HEAD);
+        let count = f64x4::splat(head.count() as f64);
+        // Whole rows at a time, or the few elements of each channel one by one.
+        let by_rows = !all && block.inner == 1;
+        if by_rows {
+            self.shifts[..groups].fill(Coefficients::ZERO);
+            x.sum(&head, 0..groups, &self.shifts, &mut self.sums);
+        }
+        for (group, shift) in self.shifts[..groups].iter_mut().enumerate() {
+            let chunk = self.state.get::<Moments>(group * LANES);
+            let mut mean = chunk.mean();
+            if !all {
+                let mut first = |block: &Block| {
+                    let mut sum = zero;
+                    elements.each(x.elements(), block, group, &mut |part| {
+                        sum = part.lanes().fold(sum, |sum, [x, _]| sum + x);
+                    });
+                    sum
+                };
+                let sum = if by_rows { self.sums[group].sum.value() } else { first(&head) };
+                let mut fresh = sum / count;
+                if not_finite(fresh) != 0 {
+                    fresh = fresh.select_finite(fresh, first(&block.head(1)));
+                }
+                mean = begun(&chunk).select(mean, fresh);
+            }
+            shift.center = x.format().round(mean);
+        }
+    }
+
+    /// Merges the block of a group into its chunk, if there is nothing odd about it.
+    fn close_block(
+        &mut self,
+        x: &mut dyn Source,
+        block: &Block,
+        group: usize,
+        elements: &mut Group,
+    ) {
+        let count = f64x4::splat(block.count() as f64);
+        let sums = self.sums[group].value();
+        let mut merged = Moments::of_block(count, self.shifts[group].center, sums);
+        if !self.state.is_fresh() {
+            merged = self.state.get::<Moments>(group * LANES).chan(merged);
+        }
+        let faint = sums.product.simd_lt(f64x4::splat(x.format().faint));
+        let odd = merged.is_poor(count, &sums) | is_infinite(sums.product) | faint;
+        if odd.to_bitmask() != 0 || not_finite(merged.mean()) != 0 || block.lanes_of(group) < LANES
+        {
+            self.settle(x, block, group, elements);
+        } else {
+            self.state.set(group * LANES, &merged);
+        }
+    }
+
+    /// Merges the block of a group into its chunk. Lanes whose shift was poor or whose squares left
+    /// the normal range are taken again; the others keep what they have.
+    #[cold]
+    #[inline(never)]
+    fn settle(&mut self, x: &mut dyn Source, block: &Block, group: usize, elements: &mut Group) {
+        let chunk = self.state.get::<Moments>(group * LANES);
+        let active = block.active(group);
+        let count = f64x4::splat(block.count() as f64);
+        let take = |shift, sums| {
+            let moments = Moments::of_block(count, shift, sums);
+            (moments.mean(), chunk.merge(moments))
+        };
+        let mut shift = self.shifts[group].center;
+        let mut sums = self.sums[group].value();
+        let (mean, mut merged) = take(shift, sums);
+
+        let poor = active & merged.is_poor(count, &sums);
+        if poor.to_bitmask() != 0 {
+            shift = poor.select(x.format().round(mean), shift);
+            self.shifts[group].center = shift;
+            x.sum(block, group..group + 1, &self.shifts, &mut self.sums);
+            let again = self.sums[group].value();
+            sums.product = poor.select(again.product, sums.product);
+            let again = take(shift, again).1;
+            merged = merged.zip(&again, |first, second| poor.select(second, first));
+        }
+
+        let mut ask = active & is_infinite(sums.product);
+        let faint = active & sums.product.simd_lt(f64x4::splat(x.format().faint));
+        if faint.to_bitmask() != 0 {
+            // Zeros that a ReLU left, and other constants, are faint, but lost nothing.
+            let mut differs = f64x4::ZERO;
+            elements.each(x.elements(), block, group, &mut |part| {
+                differs = part.lanes().fold(differs, |bits, [x, _]| bits | x.simd_ne(shift));
+            });
+            ask |= faint & differs;
+        }
+        if ask.to_bitmask() != 0 {
+            let careful = chunk.merge(careful(x.elements(), block, group, elements));
+            merged = merged.zip(&careful, |rough, fine| ask.select(fine, rough));
+        }
+
+        // Beyond the last lane: none, or a copy of a channel that has rows in other blocks.
+        let merged = chunk.zip(&merged, |old, new| active.select(new, old));
+        self.state.set(group * LANES, &merged);
+    }
 }
 
-/// Merges a block of one channel into the chunk, by whatever way its numbers demand: `first` are its
-/// sums around `shift`, `retake` sums it around another.
-fn settle<E: Element>(
-    chunk: Moments<f64>,
-    count: f64,
-    mut shift: E,
-    first: Sums<f64>,
-    retake: impl FnOnce(E) -> Sums<f64>,
-    elements: impl Iterator<Item = E> + Clone,
-) -> Moments<f64> {
-    let mut squares = first.squares;
-    let mut block = Moments::of_block(count, shift.to_f64(), first);
-    let mut merged = chunk.merge(block);
-    if first.excess(count) > merged.m2.value() {
-        shift = E::from_f64(block.mean());
-        let sums = retake(shift);
-        squares = sums.squares;
-        block = Moments::of_block(count, shift.to_f64(), sums);
-        merged = chunk.merge(block);
-    }
-    let underflow = squares < E::FAINT && elements.clone().any(|x| x != shift);
-    if squares == f64::INFINITY {
-        // Around an element: from elsewhere, a mean might be rounded beyond the largest number.
-        shift = elements.clone().next().unwrap_or(shift);
-    }
-    if underflow || squares == f64::INFINITY {
-        merged = chunk.merge(careful(elements, shift, E::rescue_scale(squares)));
-    }
-    merged
+fn is_infinite(values: f64x4) -> f64x4 {
+    values.simd_eq(f64x4::splat(f64::INFINITY))
 }
 
-/// A block in f64 and two passes, its elements scaled by a power of two; the sums keep what they
-/// round away, since for f64 elements f64 is not wide.
-fn careful<E: Element>(
-    elements: impl Iterator<Item = E> + Clone,
-    shift: E,
-    scale: f64,
-) -> Moments<f64> {
-    let distances = || elements.clone().map(|x| x.to_f64() * scale - shift.to_f64() * scale);
-    let count = distances().fold(0.0, |count, _| count + 1.0);
-    let mean = distances().fold(Sum::ZERO, Sum::plus).value() / count;
-    let (rest, m2) = distances().fold((Sum::ZERO, Sum::ZERO), |(rest, m2), d| {
-        let d = d - mean;
-        (rest.plus(d), m2.plus(d * d))
+/// The block of a group in f64, in two passes: as with weights, all of them 1.
+#[cold]
+fn careful(x: [&dyn Elements; 2], block: &Block, group: usize, elements: &mut Group) -> Moments {
+    let mut total = Weighted::new([f64x4::ZERO; 7]);
+    elements.each(x, block, group, &mut |part| {
+        part.other[..part.len].fill([1.0; LANES]);
+        total = total.merge(Weighted::of(part));
     });
-    let (rest, m2) = (rest.value(), m2.value());
-    let mean = Sum::new(shift.to_f64() * scale).plus(mean + rest / count);
-    Moments {
-        count,
-        mean: mean.map(|part| part / scale),
-        m2: Sum::new((m2 - rest * rest / count).positive_part() / scale / scale),
-    }
-}
-
-impl Sums<f64x4> {
-    fn lane(&self, lane: usize) -> Sums<f64> {
-        Sums { sum: self.sum.to_array()[lane], squares: self.squares.to_array()[lane] }
-    }
-}
-
-/// The sums of a block's lanes, widened.
-#[inline(always)]
-fn widen<V: Lanes>(sums: Sums<V>) -> Sums<f64x4> {
-    Sums { sum: sums.sum.to_f64x4(), squares: sums.squares.to_f64x4() }
+    total.moments
 }

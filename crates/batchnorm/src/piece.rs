@@ -4,6 +4,8 @@
 //! part of one segment. Its arrays may be the caller's, with the strides of the whole view, or
 //! copies without gaps.
 
+use crate::lanes::LANES;
+
 /// The size of a piece along the four axes of the view.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
@@ -45,8 +47,10 @@ impl<'a, T> Array<'a, T> {
 /// The rows of one outer.
 #[derive(Debug)]
 pub struct Rows<'a, T> {
-    data: &'a [T],
-    stride: usize,
+    /// The elements, from the first row's first on.
+    pub data: &'a [T],
+    /// Elements from a row to the next.
+    pub stride: usize,
 }
 
 // Derived, these would ask the same of T, and a Cell is not Copy.
@@ -58,10 +62,22 @@ impl<T> Clone for Rows<'_, T> {
 impl<T> Copy for Rows<'_, T> {}
 
 impl<'a, T> Rows<'a, T> {
+    /// The elements from `start` on, `stride` from a row to the next.
+    #[inline(always)]
+    pub fn new(data: &'a [T], start: usize, stride: usize) -> Self {
+        Self { data: &data[start..], stride }
+    }
+
     /// The elements `start..start + len` of a row.
     #[inline(always)]
     pub fn part(&self, row: usize, start: usize, len: usize) -> &'a [T] {
         &self.data[row * self.stride + start..][..len]
+    }
+
+    /// So many groups of lanes of a row.
+    #[inline(always)]
+    pub fn vectors(&self, row: usize, groups: usize) -> &'a [[T; LANES]] {
+        &self.data[row * self.stride..].as_chunks().0[..groups]
     }
 
     /// From this row on, with `copies` of its rows (which must lie without gaps) read as one.

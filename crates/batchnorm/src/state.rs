@@ -5,37 +5,23 @@
 //! give the same bits.
 
 use crate::lanes::{LANES, Real, Wide};
-use crate::view::{Blocking, TILE};
+use crate::view::{Blocking, COLUMN, TILE};
+use core::array;
+use wide::f64x4;
 
 /// Groups of lanes in a tile.
 pub const GROUPS: usize = TILE / LANES;
+/// Most numbers of a state.
+const NUMBERS: usize = 7;
 
-/// What a reduction knows of a channel (`f64`) or of four (`f64x4`).
+/// What a reduction knows of four lanes; of no elements, all of its numbers are 0.
 pub trait State: Copy {
-    /// Of no elements.
-    const EMPTY: Self;
-    /// Of this state's elements and the other's, which has some.
+    /// Of this state's elements and the other's.
     fn merge(self, other: Self) -> Self;
-    /// Whether it is of no elements.
-    fn is_empty(&self) -> bool;
-}
-
-/// The state of four channels.
-pub trait LaneState: State {
-    /// The state of one.
-    type Lane: State;
-    /// One lane.
-    fn lane(&self, lane: usize) -> Self::Lane;
-    /// Replaces one lane.
-    fn set_lane(&mut self, lane: usize, state: Self::Lane);
-}
-
-/// Four lanes with one replaced.
-#[inline(always)]
-pub(crate) fn with_lane(lanes: wide::f64x4, lane: usize, value: f64) -> wide::f64x4 {
-    let mut lanes = lanes.to_array();
-    lanes[lane] = value;
-    wide::f64x4::new(lanes)
+    /// From its numbers.
+    fn new(numbers: [f64x4; NUMBERS]) -> Self;
+    /// Its numbers.
+    fn numbers(&self) -> [f64x4; NUMBERS];
 }
 
 /// A sum in f64 with what its additions rounded away (Knuth's two-sum), so that its error does not
@@ -49,6 +35,18 @@ pub struct Sum<R> {
 impl<R: Real> Sum<R> {
     /// The empty sum.
     pub const ZERO: Self = Self { high: R::ZERO, low: R::ZERO };
+
+    /// From both parts.
+    #[inline(always)]
+    pub fn from_parts(high: R, low: R) -> Self {
+        Self { high, low }
+    }
+
+    /// Both parts.
+    #[inline(always)]
+    pub fn parts(self) -> [R; 2] {
+        [self.high, self.low]
+    }
 
     /// One term.
     #[inline(always)]
@@ -70,6 +68,17 @@ impl<R: Real> Sum<R> {
     pub fn merge(self, other: Self) -> Self {
         let sum = self.plus(other.high);
         Self { high: sum.high, low: sum.low + other.low }
+    }
+
+    /// Both sums, of elements of a type: where f64 is wider than that, what adding rounds away does
+    /// not matter.
+    #[inline(always)]
+    pub fn join(self, other: Self, is_narrow: bool) -> Self {
+        if is_narrow {
+            Self { high: self.high + other.high, low: self.low }
+        } else {
+            self.merge(other)
+        }
     }
 
     /// What this sum has more than the other.
@@ -110,108 +119,141 @@ impl<R: Real> Sum<R> {
     }
 }
 
-impl Sum<f64> {
-    /// Whether neither the sum nor a step on the way to it overflowed.
-    pub fn is_finite(self) -> bool {
-        self.low.is_finite()
+impl Sum<f64x4> {
+    /// One lane.
+    pub(crate) fn lane(self, lane: usize) -> Sum<f64> {
+        self.map(|lanes| lanes.to_array()[lane])
     }
 }
 
-/// Blocks merged into chunks, chunks into the total: one channel.
-#[derive(Clone, Copy, Debug)]
-pub struct Chunked<S> {
-    /// Of the chunk that is open.
-    pub chunk: S,
-    total: S,
-    /// Blocks in the open chunk.
-    blocks: usize,
-}
+/// The states of lanes, a column for each number.
+pub struct States([[f64; COLUMN]; NUMBERS]);
 
-impl<S: State> Chunked<S> {
-    /// Of no elements.
-    pub const EMPTY: Self = Self { chunk: S::EMPTY, total: S::EMPTY, blocks: 0 };
+impl States {
+    const EMPTY: Self = Self([[0.0; COLUMN]; NUMBERS]);
 
-    /// The open chunk is now this, with a block more; it closes when it has `limit` blocks.
-    #[inline]
-    pub fn set_chunk(&mut self, chunk: S, limit: usize) {
-        self.chunk = chunk;
-        self.blocks += 1;
-        if self.blocks == limit {
-            self.close();
+    /// Of the four lanes from this one on.
+    #[inline(always)]
+    pub fn get<S: State>(&self, lane: usize) -> S {
+        S::new(array::from_fn(|number| match self.0[number][lane..].first_chunk() {
+            Some(&lanes) => f64x4::new(lanes),
+            None => f64x4::ZERO,
+        }))
+    }
+
+    /// Replaces them.
+    #[inline(always)]
+    pub fn set<S: State>(&mut self, lane: usize, state: &S) {
+        for (column, number) in self.0.iter_mut().zip(state.numbers()) {
+            column[lane..lane + LANES].copy_from_slice(&number.to_array());
         }
     }
 
-    /// The state of all that was pushed.
-    pub fn finish(&mut self) -> S {
-        if self.blocks > 0 {
-            self.close();
+    fn clear(&mut self, lanes: usize) {
+        for column in &mut self.0 {
+            column[..lanes].fill(0.0);
         }
-        self.total
-    }
-
-    fn close(&mut self) {
-        self.total = self.total.merge(self.chunk);
-        self.chunk = S::EMPTY;
-        self.blocks = 0;
     }
 }
 
-/// Blocks merged into chunks, chunks into totals: channels in lanes.
+/// Blocks merged into chunks, chunks into totals.
 ///
 /// Where channels are few, `copies` rows of the array are read as one; each channel then has that
 /// many lanes, which persist until the chunk closes.
-pub struct ChunkedLanes<S: LaneState> {
-    /// Of the chunk that is open.
-    pub chunk: [S; GROUPS],
-    total: [S::Lane; TILE],
+pub struct Chunked {
+    chunk: States,
+    total: States,
     /// Blocks in the open chunk.
     blocks: usize,
+    /// Whether the total is of some chunk.
+    has_total: bool,
+    /// Whether the chunk's states are none until its first block sets them: of copies, that block need
+    /// not have all.
+    is_fresh: bool,
 }
 
-impl<S: LaneState> ChunkedLanes<S> {
+impl Chunked {
     /// Of no elements.
-    pub const EMPTY: Self =
-        Self { chunk: [S::EMPTY; GROUPS], total: [S::Lane::EMPTY; TILE], blocks: 0 };
+    pub const EMPTY: Self = Self {
+        chunk: States::EMPTY,
+        total: States::EMPTY,
+        blocks: 0,
+        has_total: false,
+        is_fresh: true,
+    };
 
     /// Forgets the elements of the first channels.
     pub fn clear(&mut self, channels: usize, blocking: Blocking) {
-        self.total[..channels].fill(S::Lane::EMPTY);
+        self.has_total = false;
         self.clear_chunk(channels, blocking);
     }
 
-    /// The open chunk has a block more; it closes when it has as many as it may.
-    pub fn count_block(&mut self, channels: usize, blocking: Blocking) {
-        self.blocks += 1;
+    /// Whether no lane has elements in the open chunk.
+    #[inline(always)]
+    pub fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
+    /// The state of four lanes in the open chunk.
+    #[inline(always)]
+    pub fn get<S: State>(&self, lane: usize) -> S {
+        if self.is_fresh { S::new([f64x4::ZERO; NUMBERS]) } else { self.chunk.get(lane) }
+    }
+
+    /// Replaces it.
+    #[inline(always)]
+    pub fn set<S: State>(&mut self, lane: usize, state: &S) {
+        self.chunk.set(lane, state);
+    }
+
+    /// The open chunk has been through a block of its lanes, or through all of it; it closes when it has as
+    /// many as it may.
+    pub fn end_block<S: State>(&mut self, is_complete: bool, channels: usize, blocking: Blocking) {
+        self.is_fresh = false;
+        self.blocks += usize::from(is_complete);
         if self.blocks == blocking.blocks {
-            self.close(channels, blocking);
+            self.close::<S>(channels, blocking);
         }
     }
 
     /// The states of all that was pushed.
-    pub fn finish(&mut self, channels: usize, blocking: Blocking) -> &[S::Lane] {
-        if self.blocks > 0 {
-            self.close(channels, blocking);
+    pub fn finish<S: State>(&mut self, channels: usize, blocking: Blocking) -> &States {
+        if !self.has_total && blocking.copies == 1 && self.blocks > 0 {
+            return &self.chunk;
         }
-        &self.total[..channels]
+        if self.blocks > 0 {
+            self.close::<S>(channels, blocking);
+        }
+        if !self.has_total {
+            self.total.clear(channels.next_multiple_of(LANES));
+        }
+        &self.total
     }
 
-    /// Merges the chunk into the total, the copies of a channel from left to right.
-    fn close(&mut self, channels: usize, blocking: Blocking) {
-        let chunk = &self.chunk;
-        let lane = |index: usize| chunk[index / LANES].lane(index % LANES);
-        for (channel, total) in self.total[..channels].iter_mut().enumerate() {
-            let merged = (1..blocking.copies)
-                .map(|copy| lane(copy * channels + channel))
-                .filter(|copy| !copy.is_empty())
-                .fold(lane(channel), S::Lane::merge);
-            *total = total.merge(merged);
+    /// Merges the chunk into the total, the copies of a channel from left to right. Lanes beyond the
+    /// last channel are anything.
+    #[inline(never)]
+    fn close<S: State>(&mut self, channels: usize, blocking: Blocking) {
+        for lane in (0..channels).step_by(LANES) {
+            let mut merged = self.chunk.get::<S>(lane);
+            for copy in 1..blocking.copies {
+                merged = merged.merge(self.chunk.get(copy * channels + lane));
+            }
+            if self.has_total {
+                merged = self.total.get::<S>(lane).merge(merged);
+            }
+            self.total.set(lane, &merged);
         }
+        self.has_total = true;
         self.clear_chunk(channels, blocking);
     }
 
     fn clear_chunk(&mut self, channels: usize, blocking: Blocking) {
-        self.chunk[..(channels * blocking.copies).div_ceil(LANES)].fill(S::EMPTY);
         self.blocks = 0;
+        self.is_fresh = blocking.copies == 1;
+        if !self.is_fresh {
+            self.chunk.clear((channels * blocking.copies).next_multiple_of(LANES));
+        }
     }
 }
 

@@ -22,22 +22,18 @@
 //! it is cut.
 
 use crate::lanes::LANES;
-use core::iter::StepBy;
-use core::ops::Range;
 
 /// Elements per channel that one chunk holds, rounded to whole blocks.
 pub const CHUNK: usize = 1 << 13;
 /// Rows of a block, channels-last.
-pub const BLOCK_ROWS: usize = 64;
+pub const BLOCK_ROWS: usize = 256;
 /// Elements of a block, channels-first.
-pub const BLOCK_ELEMENTS: usize = 1024;
-/// The parts that a block is summed in, so that no lane adds more than eight times in a row, or four
-/// times: longer runs of additions that all round the same way leave the contract.
-pub const MOMENTS_PARTS: usize = 2;
-/// Likewise, for the sums of the gradient, which are granted less.
-pub const GRADIENT_PARTS: usize = 4;
+pub const BLOCK_ELEMENTS: usize = 4096;
 /// Most channels that one piece may have: the size of all scratch per channel.
 pub const TILE: usize = 2048;
+/// Numbers of a column of them. Columns a multiple of 4 kB apart would compete for the same lines of the
+/// cache.
+pub const COLUMN: usize = TILE + 16;
 /// Below this many channels several rows are read as one, where that fills the lanes better.
 const NARROW: u64 = 64;
 
@@ -105,19 +101,6 @@ pub struct Blocking {
     pub blocks: usize,
 }
 
-/// Cuts the rows of a block into parts, channels-last: for each the starts of its fours, and the
-/// rows that are left then.
-pub fn cut_block<const PARTS: usize>(
-    count: usize,
-) -> impl Iterator<Item = (StepBy<Range<usize>>, Range<usize>)> {
-    let rows = BLOCK_ROWS / PARTS;
-    (0..count).step_by(rows).map(move |first| {
-        let end = count.min(first + rows);
-        let fours = end - (end - first) % 4;
-        ((first..fours).step_by(4), fours..end)
-    })
-}
-
 impl Blocking {
     /// For a view with these channels and this inner.
     pub fn new(channels: u64, inner: u64) -> Self {
@@ -144,15 +127,6 @@ impl Blocking {
     pub fn wide_rows(self, rows: usize) -> impl Iterator<Item = (usize, usize)> {
         (0..rows.div_ceil(self.copies))
             .map(move |row| (row, self.copies.min(rows - row * self.copies)))
-    }
-
-    /// Cuts rows into blocks, channels-last: for each its first row, how many times `copies` rows it
-    /// has, and the rows that are left then.
-    pub fn cut(self, rows: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-        (0..rows).step_by(self.rows).map(move |first| {
-            let count = self.rows.min(rows - first);
-            (first, count / self.copies, count % self.copies)
-        })
     }
 }
 
@@ -203,9 +177,9 @@ mod tests {
 
     #[test]
     fn a_chunk_holds_8192_elements_rounded_to_blocks() {
-        assert_eq!(Blocking::new(64, 1), Blocking { copies: 1, rows: 64, blocks: 128 });
-        assert_eq!(Blocking::new(3, 1), Blocking { copies: 8, rows: 512, blocks: 16 });
-        assert_eq!(Blocking::new(3, 49), Blocking { copies: 1, rows: 20, blocks: 9 });
-        assert_eq!(Blocking::new(3, 5000), Blocking { copies: 1, rows: 1, blocks: 8 });
+        assert_eq!(Blocking::new(64, 1), Blocking { copies: 1, rows: 256, blocks: 32 });
+        assert_eq!(Blocking::new(3, 1), Blocking { copies: 8, rows: 2048, blocks: 4 });
+        assert_eq!(Blocking::new(3, 49), Blocking { copies: 1, rows: 83, blocks: 3 });
+        assert_eq!(Blocking::new(3, 5000), Blocking { copies: 1, rows: 1, blocks: 2 });
     }
 }

@@ -11,264 +11,191 @@
 //! Departures from the unweighted reduction: weights may gather on a few elements, so neither the
 //! shift of a block nor its sums in f32 could be trusted; f64 and two passes need no retake. Around
 //! the heaviest element of n, |μ-k| is at most √n·σ, and the heavy elements themselves lie so near μ
-//! that what rounding it would take away exceeds σ. Either layout is lanes of a block here: channels,
-//! or elements of one channel that merge in the end.
+//! that what rounding it would take away exceeds σ.
 
 use super::Moments;
-use crate::lanes::{Element, LANES, Lanes, Real, lanes_of};
-use crate::piece::{Extent, Rows};
-use crate::state::{Chunked, LaneState, State, Sum};
-use crate::view::{BLOCK_ELEMENTS, Blocking, TILE};
+use crate::block::{Elements, Group, blocks};
+use crate::lanes::{Element, LANES, Real, power_of_two};
+use crate::piece::Extent;
+use crate::state::{Chunked, State, States, Sum};
+use crate::view::Blocking;
 use wide::f64x4;
-
-/// Vectors of the longest block.
-const VECTORS: usize = BLOCK_ELEMENTS / LANES;
 
 /// The moments of elements with weights, whose Σw, unlike a count, is rounded with each addition.
 #[derive(Clone, Copy)]
-struct Weighted {
-    moments: Moments<f64>,
+pub(super) struct Weighted {
+    pub(super) moments: Moments,
     /// Σw, of which the moments have the value.
-    total: Sum<f64>,
+    total: Sum<f64x4>,
 }
 
 impl State for Weighted {
-    const EMPTY: Self = Self { moments: Moments::EMPTY, total: Sum::ZERO };
-
+    /// From the heavier side: the mean with that of a lighter one is μ + δ·w/W, of which the quotient
+    /// and the product alone are rounded. Few elements may have nearly all weight, and then each
+    /// rounding shows.
     fn merge(self, other: Self) -> Self {
-        if other.is_empty() {
-            return self;
+        let swap = self.moments.count.simd_lt(other.moments.count);
+        let heavier = self.zip(&other, |own, others| swap.select(others, own));
+        let lighter = self.zip(&other, |own, others| swap.select(own, others));
+        let total = heavier.total.merge(lighter.total);
+        let delta = lighter.moments.mean.minus(heavier.moments.mean);
+        let (distance, weight) = (delta.value(), total.value());
+        let share = lighter.total.value() / weight;
+        let lost = (lighter.total.rest() - share * total.rest()) / weight;
+        let mean = heavier.moments.mean.plus(distance * share);
+        let mean = mean.plus(delta.rest() * share + distance * lost);
+        let mut moments = heavier.moments.merge(lighter.moments);
+        let finite = mean.value();
+        moments.mean = moments.mean.zip(mean, |rough, fine| finite.select_finite(fine, rough));
+        moments.count = weight;
+        // What is empty changes no bit.
+        let empty = lighter.moments.count;
+        heavier
+            .zip(&Self { moments, total }, |alone, both| empty.select_le(f64x4::ZERO, alone, both))
+    }
+
+    #[inline(always)]
+    fn new(numbers: [f64x4; 7]) -> Self {
+        let [.., total, rest] = numbers;
+        Self { moments: Moments::new(numbers), total: Sum::from_parts(total, rest) }
+    }
+
+    #[inline(always)]
+    fn numbers(&self) -> [f64x4; 7] {
+        let [count, mean, mean_low, m2, m2_low, ..] = self.moments.numbers();
+        let [total, rest] = self.total.parts();
+        [count, mean, mean_low, m2, m2_low, total, rest]
+    }
+}
+
+impl Weighted {
+    /// Of elements and their weights.
+    pub(super) fn of(elements: &mut Group) -> Self {
+        let (shift, total) = heaviest(elements);
+        let (mut moments, squares) = around(elements, shift);
+        let overflow = squares.simd_eq(f64x4::splat(f64::INFINITY));
+        let faint = squares.simd_lt(f64x4::splat(<f64 as Element>::FAINT));
+        let mut underflow = f64x4::ZERO;
+        if faint.to_bitmask() != 0 {
+            for [x, weight] in elements.lanes() {
+                underflow |= faint & x.simd_ne(shift) & weight.simd_gt(f64x4::ZERO);
+            }
         }
-        if self.moments.count < other.moments.count {
-            return other.merge(self);
-        }
-        let total = self.total.merge(other.total);
-        let mut moments = self.moments.merge(other.moments);
-        let mean = self.mean_with(&other, total);
-        if mean.is_finite() {
-            moments.mean = mean;
+        for (ask, scale) in [(overflow, power_of_two(-600)), (underflow, power_of_two(600))] {
+            if ask.to_bitmask() != 0 {
+                let scaled = rescued(elements, shift, scale);
+                moments = moments.zip(&scaled, |plain, scaled| ask.select(scaled, plain));
+            }
         }
         moments.count = total.value();
         Self { moments, total }
     }
 
-    fn is_empty(&self) -> bool {
-        self.moments.is_empty()
-    }
-}
-
-impl Weighted {
-    /// The mean with that of a lighter one: μ + δ·w/W, of which the quotient and the product alone are
-    /// rounded. Few elements may have nearly all weight, and then each rounding shows.
-    fn mean_with(&self, lighter: &Self, total: Sum<f64>) -> Sum<f64> {
-        let delta = lighter.moments.mean.minus(self.moments.mean);
-        let (distance, weight) = (delta.value(), total.value());
-        let share = lighter.total.value() / weight;
-        let lost = (lighter.total.rest() - share * total.rest()) / weight;
-        self.moments.mean.plus(distance * share).plus(delta.rest() * share + distance * lost)
+    fn zip(&self, other: &Self, number: impl Fn(f64x4, f64x4) -> f64x4) -> Self {
+        Self {
+            moments: self.moments.zip(&other.moments, &number),
+            total: self.total.zip(other.total, &number),
+        }
     }
 }
 
 /// The open reduction of the channels of one outer.
-pub struct Reduction {
-    channels: [Chunked<Weighted>; TILE],
-    block: Block,
-}
-
-/// Elements of a block and their weights, in lanes.
-struct Block {
-    x: [[f64; LANES]; VECTORS],
-    weights: [[f64; LANES]; VECTORS],
-    len: usize,
-}
+pub struct Reduction(Chunked);
 
 impl Reduction {
     /// Of no elements.
-    pub const EMPTY: Self = Self {
-        channels: [Chunked::EMPTY; TILE],
-        block: Block { x: [[0.0; LANES]; VECTORS], weights: [[0.0; LANES]; VECTORS], len: 0 },
-    };
+    pub const EMPTY: Self = Self(Chunked::EMPTY);
 
     /// Forgets the elements of the first channels.
-    pub fn clear(&mut self, channels: usize) {
-        self.channels[..channels].fill(Chunked::EMPTY);
+    pub fn clear(&mut self, channels: usize, blocking: Blocking) {
+        self.0.clear(channels, blocking);
     }
 
-    /// Pushes rows of a channels-last view, cut where `blocking` allows.
-    pub fn push_last<E: Element>(
+    /// Pushes a piece of one outer, cut where `blocking` allows.
+    pub fn push(
         &mut self,
-        x: Rows<'_, E>,
-        weights: Rows<'_, f64>,
+        arrays: [&dyn Elements; 2],
         extent: Extent,
         blocking: Blocking,
+        elements: &mut Group,
     ) {
-        let channels = &mut self.channels[..extent.channels];
-        for (first, whole, left) in blocking.cut(extent.rows) {
-            let rest = (first + whole * blocking.copies, left, usize::from(left > 0));
-            let runs = [(first, blocking.copies, whole), rest];
-            // Past the last row there need not even be memory.
-            for (first, copies, count) in runs.into_iter().filter(|&(_, _, count)| count > 0) {
-                let lanes = extent.channels * copies;
-                let (x, weights) = (x.from(first, copies), weights.from(first, copies));
-                for group in 0..lanes.div_ceil(LANES) {
-                    self.block.len = 0;
-                    for row in 0..count {
-                        self.block.push(x.part(row, 0, lanes), weights.part(row, 0, lanes), group);
-                    }
-                    self.block.merge_into(channels, group * LANES);
-                }
+        blocks(extent, blocking, &mut |block, is_complete| {
+            for group in 0..block.groups() {
+                let mut chunk = self.0.get::<Weighted>(group * LANES);
+                elements.each(arrays, block, group, &mut |part| {
+                    part.other[..part.len].iter_mut().for_each(|weights| {
+                        weights[block.lanes_of(group)..].fill(0.0);
+                    });
+                    chunk = chunk.merge(Weighted::of(part));
+                });
+                self.0.set(group * LANES, &chunk);
             }
-            for state in channels.iter_mut() {
-                state.set_chunk(state.chunk, blocking.blocks);
-            }
-        }
+            self.0.end_block::<Weighted>(is_complete, extent.channels, blocking);
+        });
     }
 
-    /// Pushes rows of a channels-first view, cut where `blocking` allows.
-    pub fn push_first<E: Element>(
-        &mut self,
-        x: Rows<'_, E>,
-        weights: Rows<'_, f64>,
-        extent: Extent,
-        blocking: Blocking,
-    ) {
-        for (index, state) in self.channels[..extent.channels].iter_mut().enumerate() {
-            for first in (0..extent.rows).step_by(blocking.rows) {
-                let rows = first..extent.rows.min(first + blocking.rows);
-                let part = |row| x.part(row, index * extent.inner, extent.inner);
-                let weights = |row| weights.part(row, index * extent.inner, extent.inner);
-                for start in (0..extent.inner).step_by(BLOCK_ELEMENTS) {
-                    let end = extent.inner.min(start + BLOCK_ELEMENTS);
-                    self.block.fill(
-                        rows.clone().flat_map(|row| &part(row)[start..end]),
-                        rows.clone().flat_map(|row| &weights(row)[start..end]),
-                    );
-                    self.block.merge_into(core::slice::from_mut(state), 0);
-                    state.set_chunk(state.chunk, blocking.blocks);
-                }
-            }
-        }
-    }
-
-    /// The moments of all that was pushed of a channel.
-    pub fn finish(&mut self, channel: usize) -> Moments<f64> {
-        self.channels[channel].finish().moments
+    /// The [`Moments`] of all that was pushed.
+    pub fn finish(&mut self, channels: usize, blocking: Blocking) -> &States {
+        self.0.finish::<Weighted>(channels, blocking)
     }
 }
 
-impl Block {
-    /// Elements side by side; the lanes that are left have no weight.
-    fn fill<'a, E: Element + 'a>(
-        &mut self,
-        x: impl Iterator<Item = &'a E>,
-        weights: impl Iterator<Item = &'a f64>,
-    ) {
-        let lanes = self.x.as_flattened_mut().iter_mut().zip(self.weights.as_flattened_mut());
-        let mut len = 0usize;
-        for ((lane, weight_lane), (x, &weight)) in lanes.zip(x.zip(weights)) {
-            (*lane, *weight_lane) = (x.to_f64(), weight);
-            len += 1;
+/// The heaviest element of each lane, the first of those that weigh the same; and Σw, with what its
+/// additions round away.
+fn heaviest(elements: &Group) -> (f64x4, Sum<f64x4>) {
+    let (mut most, mut heaviest, mut total) = (f64x4::ZERO, f64x4::ZERO, Sum::ZERO);
+    for [x, weight] in elements.lanes() {
+        heaviest = weight.select_le(most, heaviest, x);
+        most = weight.select_le(most, most, weight);
+        total = total.plus(weight);
+    }
+    (heaviest, total)
+}
+
+/// The moments, and Σw(x-μ)², infinite where Σw(x-k)² is.
+fn around(elements: &Group, shift: f64x4) -> (Moments, f64x4) {
+    let [weight, sum, around_shift] = sums(elements, Sum::new(shift));
+    let mean = Sum::new(shift).plus(sum / weight);
+    let [_, rest, squares] = sums(elements, mean);
+    let lost = rest / weight;
+    let m2 = Sum::new((squares - rest * lost).positive_part());
+    let squares = around_shift.select_finite(squares, around_shift);
+    (Moments { count: weight, mean: mean.plus(lost), m2 }, squares)
+}
+
+/// Σw, Σw(x-c) and Σw(x-c)², four at a time, so that no rounding is one of many.
+#[inline(never)]
+fn sums(elements: &Group, center: Sum<f64x4>) -> [f64x4; 3] {
+    let zero = f64x4::ZERO;
+    let mut total = [Sum::ZERO; 3];
+    let mut lanes = elements.lanes();
+    for _ in (0..elements.len).step_by(4) {
+        let mut part = [zero; 3];
+        for [x, weight] in lanes.by_ref().take(4) {
+            let distance = Sum::new(x).distance(center);
+            let distance = weight.select_le(zero, zero, distance);
+            let weighted = weight * distance;
+            let [weights, sum, squares] = part;
+            part = [weights + weight, sum + weighted, squares + weighted * distance];
         }
-        self.len = len.div_ceil(LANES);
-        self.weights.as_flattened_mut()[len..self.len * LANES].fill(0.0);
-    }
-
-    /// Four more elements; those beyond the end have no weight.
-    #[inline(always)]
-    fn push<E: Element>(&mut self, x: &[E], weights: &[f64], group: usize) {
-        self.x[self.len] = lanes_of(x, group, E::Lanes::ZERO).to_f64x4().to_array();
-        self.weights[self.len] = lanes_of(weights, group, f64x4::ZERO).to_array();
-        self.len += 1;
-    }
-
-    /// Merges each lane into the open chunk of its channel, in turns.
-    #[inline(never)]
-    fn merge_into(&mut self, channels: &mut [Chunked<Weighted>], first: usize) {
-        let shift = self.heaviest();
-        let (mut moments, squares) = self.moments(shift);
-        for (lane, squares) in squares.to_array().into_iter().enumerate() {
-            if self.left_range(squares, shift, lane) {
-                moments.set_lane(lane, self.rescued(squares, shift, lane));
-            }
-        }
-        let count = channels.len();
-        for lane in 0..LANES {
-            let chunk = &mut channels[(first + lane) % count].chunk;
-            let moments = moments.lane(lane);
-            *chunk = chunk.merge(Weighted { moments, total: Sum::new(moments.count) });
+        for (total, part) in total.iter_mut().zip(part) {
+            *total = total.plus(part);
         }
     }
+    total.map(Sum::value)
+}
 
-    /// The heaviest element of each lane, the first of those that weigh the same.
-    fn heaviest(&self) -> f64x4 {
-        let vectors = self.x[..self.len].iter().zip(&self.weights);
-        let (_, heaviest) =
-            vectors.fold((f64x4::ZERO, f64x4::ZERO), |(most, heaviest), (&x, &weight)| {
-                let weight = f64x4::new(weight);
-                (
-                    weight.select_le(most, most, weight),
-                    weight.select_le(most, heaviest, f64x4::new(x)),
-                )
-            });
-        heaviest
-    }
-
-    /// The moments of the lanes, and Σw(x-μ)², infinite where Σw(x-k)² is.
-    fn moments(&self, shift: f64x4) -> (Moments<f64x4>, f64x4) {
-        let [weight, sum, around_shift] = self.sums(Sum::new(shift));
-        let mean = Sum::new(shift).plus(sum / weight);
-        let [_, rest, squares] = self.sums(mean);
-        let lost = rest / weight;
-        let m2 = Sum::new((squares - rest * lost).positive_part());
-        let squares = around_shift.select_finite(squares, around_shift);
-        (Moments { count: weight, mean: mean.plus(lost), m2 }, squares)
-    }
-
-    /// Σw, Σw(x-c) and Σw(x-c)², four at a time, so that no rounding is one of many.
-    #[inline(never)]
-    fn sums(&self, center: Sum<f64x4>) -> [f64x4; 3] {
-        let zero = f64x4::ZERO;
-        let mut total = [Sum::ZERO; 3];
-        for (x, weights) in self.x[..self.len].chunks(4).zip(self.weights.chunks(4)) {
-            let mut part = [zero; 3];
-            for (&x, &weight) in x.iter().zip(weights) {
-                let weight = f64x4::new(weight);
-                let distance = Sum::new(f64x4::new(x)).distance(center);
-                let distance = weight.select_le(zero, zero, distance);
-                let weighted = weight * distance;
-                let [weights, sum, squares] = part;
-                part = [weights + weight, sum + weighted, squares + weighted * distance];
-            }
-            for (total, part) in total.iter_mut().zip(part) {
-                *total = total.plus(part);
-            }
-        }
-        total.map(Sum::value)
-    }
-
-    /// Whether the squares of a lane overflowed, or underflowed although some element differs.
-    fn left_range(&self, squares: f64, shift: f64x4, lane: usize) -> bool {
-        let shift = shift.to_array()[lane];
-        squares == f64::INFINITY
-            || squares < <f64 as Element>::FAINT
-                && self.x[..self.len]
-                    .iter()
-                    .zip(&self.weights)
-                    .any(|(x, weight)| weight[lane] > 0.0 && x[lane] != shift)
-    }
-
-    /// The same, of elements scaled by a power of two.
-    #[cold]
-    fn rescued(&mut self, squares: f64, shift: f64x4, lane: usize) -> Moments<f64> {
-        let scale = <f64 as Element>::rescue_scale(squares);
-        let kept = self.x;
-        self.x.as_flattened_mut().iter_mut().for_each(|x| *x *= scale);
-        let moments = self.moments(shift * f64x4::splat(scale)).0.lane(lane);
-        self.x = kept;
-        Moments {
-            mean: moments.mean.map(|part| part / scale),
-            m2: moments.m2.map(|part| part / scale / scale),
-            ..moments
-        }
+/// The moments of elements whose squares left the normal range, by way of elements times a power of two.
+#[cold]
+fn rescued(elements: &mut Group, shift: f64x4, scale: f64) -> Moments {
+    let lanes = f64x4::splat(scale);
+    let kept = elements.x;
+    elements.x.as_flattened_mut().iter_mut().for_each(|x| *x *= scale);
+    let moments = around(elements, shift * lanes).0;
+    elements.x = kept;
+    Moments {
+        mean: moments.mean.map(|part| part / lanes),
+        m2: moments.m2.map(|part| part / lanes / lanes),
+        ..moments
     }
 }

@@ -8,17 +8,22 @@ pub mod operands;
 pub mod weights;
 
 use batchnorm::affine::{self, Channels};
-use batchnorm::gradient::{self, TotalsTable};
-use batchnorm::lanes::Element;
-use batchnorm::moments;
+use batchnorm::block::Group;
+use batchnorm::gradient::{self, ParameterGradients};
+use batchnorm::lanes::{Element, LANES};
+use batchnorm::moments::{self, Moments};
 use batchnorm::piece::{Array, Extent};
+use batchnorm::slope;
+use batchnorm::state::States;
+use batchnorm::sums::{Input, Scratch, Terms};
+use batchnorm::table::{Coefficients, Tabled};
 use batchnorm::view::{BLOCK_ELEMENTS, Blocking, TILE};
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::ops::Range;
 
 /// An element type under test.
-pub trait Float: Element + Debug + Send + Sync + 'static {
+pub trait Float: Tabled + Debug + Send + Sync + 'static {
     const NAME: &'static str;
     /// -log₂ of the unit roundoff.
     const PRECISION: i32;
@@ -167,7 +172,7 @@ fn ranges(len: usize, unit: usize, rng: &mut Rng) -> Vec<Range<usize>> {
 }
 
 impl Piece {
-    fn extent(&self) -> Extent {
+    pub fn extent(&self) -> Extent {
         Extent {
             outer: 1,
             rows: self.rows.len(),
@@ -243,33 +248,39 @@ fn channels<'a>(
 pub fn moments<E: Float>(x: &[E], shape: Shape, cuts: &Cuts) -> Statistics {
     let blocking = shape.blocking();
     let mut statistics = Statistics::default();
-    let mut first = Box::new(moments::channels_first::Reduction::<E>::EMPTY);
-    let mut last = Box::new(moments::channels_last::Reduction::<E>::EMPTY);
+    let mut reduction = Box::new(moments::Reduction::EMPTY);
+    let mut elements = Box::new(Group::EMPTY);
+    let mut scratch = Box::new(Scratch::<E>::EMPTY);
     for tile in cuts {
         let count = tile[0].channels.len();
-        first.clear(count);
-        last.clear(count, blocking);
+        reduction.clear(count, blocking);
         for piece in tile {
             let rows = piece.array(x, shape).outer(0);
-            if shape.inner > 1 {
-                first.push(rows, piece.extent(), blocking);
-            } else {
-                last.push(rows, piece.extent(), blocking);
-            }
+            let channels_last = shape.inner == 1;
+            let scratch = &mut scratch;
+            let mut x = Input { rows: [rows; 2], terms: Terms::Moments, channels_last, scratch };
+            reduction.push(&mut x, piece.extent(), blocking, &mut elements);
         }
-        for channel in 0..count {
-            let moments = if shape.inner > 1 {
-                first.finish(channel)
-            } else {
-                last.finish(count, blocking)[channel]
-            };
-            let (mean, variance) = moments.finish();
-            statistics.mean.push(mean);
-            statistics.variance.push(variance);
-            statistics.count.push(moments.count());
-        }
+        statistics.push(count, reduction.finish(count, blocking));
     }
     statistics
+}
+
+impl Statistics {
+    /// Those of so many channels.
+    fn push(&mut self, channels: usize, states: &States) {
+        let end = self.mean.len() + channels;
+        for lane in (0..channels).step_by(LANES) {
+            let moments: Moments = states.get(lane);
+            let (mean, variance) = moments.finish();
+            self.mean.extend(mean.to_array());
+            self.variance.extend(variance.to_array());
+            self.count.extend(moments.count().to_array());
+        }
+        for column in [&mut self.mean, &mut self.variance, &mut self.count] {
+            column.truncate(end);
+        }
+    }
 }
 
 pub fn forward<E: Float>(
@@ -298,24 +309,14 @@ pub fn forward_cells<E: Float>(
     parameters: &Parameters,
     relu: bool,
 ) {
-    let blocking = shape.blocking();
-    let mut table = Box::new(affine::channels_last::Table::<E>::EMPTY);
+    let mut coefficients = Box::new(Coefficients::EMPTY);
     for tile in cuts {
         let channels = channels(statistics, parameters, tile[0].statistics(shape));
-        table.fill(channels, blocking);
+        coefficients.fill(&E::FORMAT, channels, None, tile[0].extent());
         for piece in tile {
             let (extent, rows) =
                 (piece.extent(), arrays.map(|array| piece.array(array, shape).outer(0)));
-            macro_rules! apply {
-                ($relu:literal) => {
-                    if shape.inner > 1 {
-                        affine::channels_first::apply::<E, $relu>(rows, extent, channels)
-                    } else {
-                        table.apply::<$relu>(rows, extent, channels, blocking)
-                    }
-                };
-            }
-            if relu { apply!(true) } else { apply!(false) }
+            affine::apply(&coefficients.affine, channels, rows, None, extent, relu);
         }
     }
 }
@@ -330,32 +331,33 @@ pub fn totals<E: Float>(
 ) -> Totals {
     let blocking = shape.blocking();
     let mut totals = Totals::default();
-    let mut first = Box::new(gradient::channels_first::Reduction::<E>::EMPTY);
-    let mut last = Box::new(gradient::channels_last::Reduction::<E>::EMPTY);
+    let mut reduction = Box::new(gradient::Reduction::EMPTY);
+    let mut elements = Box::new(Group::EMPTY);
+    let mut scratch = Box::new(Scratch::<E>::EMPTY);
     for tile in cuts {
         let count = tile[0].channels.len();
         let channels = channels(statistics, parameters, tile[0].statistics(shape));
-        first.clear(count);
-        last.clear(channels, blocking);
-        for piece in tile {
-            let extent = piece.extent();
-            let (x, dy) = (piece.array(x, shape).outer(0), piece.array(dy, shape).outer(0));
-            match (shape.inner > 1, relu) {
-                (true, false) => first.push::<false>(x, dy, extent, channels, blocking),
-                (true, true) => first.push::<true>(x, dy, extent, channels, blocking),
-                (false, false) => last.push::<false>(x, dy, extent, channels, blocking),
-                (false, true) => last.push::<true>(x, dy, extent, channels, blocking),
+        for (index, piece) in tile.iter().enumerate() {
+            let rows = [x, dy].map(|array| piece.array(array, shape).outer(0));
+            let channels_last = shape.inner == 1;
+            let terms = if relu { Terms::MaskedGradient } else { Terms::Gradient };
+            let scratch = &mut scratch;
+            let mut source = Input { rows, terms, channels_last, scratch };
+            if index == 0 {
+                reduction.clear(&source, channels, blocking);
             }
+            reduction.push(&mut source, piece.extent(), blocking, &mut elements);
         }
-        for channel in 0..count {
-            let (dbeta, dgamma) = if shape.inner > 1 {
-                first.finish(channel).finish()
-            } else {
-                last.finish(count, blocking)[channel].finish()
-            };
-            totals.dgamma.push(dgamma);
-            totals.dbeta.push(dbeta);
+        let end = totals.dbeta.len() + count;
+        let states = reduction.finish(count, blocking);
+        for lane in (0..count).step_by(LANES) {
+            let gradients: ParameterGradients = states.get(lane);
+            let (dbeta, dgamma) = gradients.finish();
+            totals.dbeta.extend(dbeta.to_array());
+            totals.dgamma.extend(dgamma.to_array());
         }
+        totals.dbeta.truncate(end);
+        totals.dgamma.truncate(end);
     }
     totals
 }
@@ -392,39 +394,22 @@ pub fn dx_cells<E: Float>(
     totals: &Totals,
     mode: Mode,
 ) {
-    let blocking = shape.blocking();
     let count = vec![shape.count() as f64; shape.statistics()];
-    let mut table = Box::new(gradient::channels_last::Table::<E>::EMPTY);
+    let mut coefficients = Box::new(Coefficients::EMPTY);
     for tile in cuts {
         let range = tile[0].statistics(shape);
         let channels = channels(statistics, parameters, range.clone());
-        let totals = TotalsTable {
+        let totals = slope::Totals {
             dbeta: &totals.dbeta[range.clone()],
             dgamma: &totals.dgamma[range.clone()],
             count: &count[range],
             frozen: mode.frozen,
         };
-        table.fill(channels, totals, blocking);
+        coefficients.fill(&E::FORMAT, channels, Some(totals), tile[0].extent());
         for piece in tile {
             let (extent, rows) =
                 (piece.extent(), arrays.map(|array| piece.array(array, shape).outer(0)));
-            macro_rules! apply {
-                ($relu:literal, $frozen:literal) => {
-                    if shape.inner > 1 {
-                        gradient::channels_first::apply::<E, $relu, $frozen>(
-                            rows, extent, channels, totals,
-                        )
-                    } else {
-                        table.apply::<$relu, $frozen>(rows, extent, channels, totals, blocking)
-                    }
-                };
-            }
-            match (mode.relu, mode.frozen) {
-                (false, false) => apply!(false, false),
-                (false, true) => apply!(false, true),
-                (true, false) => apply!(true, false),
-                (true, true) => apply!(true, true),
-            }
+            slope::apply(&coefficients, channels, totals, rows, None, extent, mode.relu);
         }
     }
 }

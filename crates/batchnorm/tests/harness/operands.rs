@@ -2,10 +2,12 @@
 
 use super::{Cuts, Float, Parameters, Shape, Statistics, Totals, cells, channels};
 use batchnorm::affine;
-use batchnorm::gradient::gate::Operands;
-use batchnorm::gradient::{self, TotalsTable};
+use batchnorm::block::{Elements, Group};
+use batchnorm::gate::Operands;
 use batchnorm::moments::weighted;
 use batchnorm::piece::Array;
+use batchnorm::slope;
+use batchnorm::table::Coefficients;
 use std::cell::Cell;
 
 /// As ts/options/weights.ts does: by the power of two that brings the largest to 1..2.
@@ -26,9 +28,10 @@ pub fn moments<E: Float>(
     let blocking = shape.blocking();
     let mut statistics = Statistics::default();
     let mut reduction = Box::new(weighted::Reduction::EMPTY);
+    let mut elements = Box::new(Group::EMPTY);
     for tile in cuts {
         let count = tile[0].channels.len();
-        reduction.clear(count);
+        reduction.clear(count, blocking);
         for piece in tile {
             let extent = piece.extent();
             let copies = dense.then(|| (piece.copy(x, shape), piece.copy(weights, shape)));
@@ -36,19 +39,10 @@ pub fn moments<E: Float>(
                 Some((x, weights)) => (Array::dense(x, extent), Array::dense(weights, extent)),
                 None => (piece.array(x, shape), piece.array(weights, shape)),
             };
-            if shape.inner > 1 {
-                reduction.push_first(x.outer(0), weights.outer(0), extent, blocking);
-            } else {
-                reduction.push_last(x.outer(0), weights.outer(0), extent, blocking);
-            }
+            let arrays: [&dyn Elements; 2] = [&x.outer(0), &weights.outer(0)];
+            reduction.push(arrays, extent, blocking, &mut elements);
         }
-        for channel in 0..count {
-            let moments = reduction.finish(channel);
-            let (mean, variance) = moments.finish();
-            statistics.mean.push(mean);
-            statistics.variance.push(variance);
-            statistics.count.push(moments.count());
-        }
+        statistics.push(count, reduction.finish(count, blocking));
     }
     statistics
 }
@@ -78,19 +72,15 @@ pub fn forward_cells<E: Float>(
     parameters: &Parameters,
     relu: bool,
 ) {
-    let blocking = shape.blocking();
-    let mut table = Box::new(affine::channels_last::Table::<E>::EMPTY);
+    let mut coefficients = Box::new(Coefficients::EMPTY);
     for tile in cuts {
         let channels = channels(statistics, parameters, tile[0].statistics(shape));
-        table.fill(channels, blocking);
+        coefficients.fill(&E::FORMAT, channels, None, tile[0].extent());
         for piece in tile {
-            let (extent, rows) =
+            let (extent, [x, y, residual]) =
                 (piece.extent(), arrays.map(|array| piece.array(array, shape).outer(0)));
-            if shape.inner > 1 {
-                affine::channels_first::apply_residual(rows, extent, channels, relu);
-            } else {
-                table.apply_residual(rows, extent, channels, blocking, relu);
-            }
+            let residual = Some(residual);
+            affine::apply(&coefficients.affine, channels, [x, y], residual, extent, relu);
         }
     }
 }
@@ -112,17 +102,16 @@ pub fn gate<E: Float>(
     statistics: &Statistics,
     parameters: &Parameters,
 ) -> [Vec<E>; 2] {
-    let blocking = shape.blocking();
     let mut arrays = [x.to_vec(), dy.to_vec()];
     let mut residual = given.residual.map(<[E]>::to_vec);
     let mut weights = given.weights.map(<[f64]>::to_vec);
     let [x, dy] = arrays.each_mut().map(|array| cells(array));
     let (residual, weights) =
         (residual.as_deref_mut().map(cells), weights.as_deref_mut().map(cells));
-    let mut table = Box::new(affine::channels_last::Table::<E>::EMPTY);
+    let mut coefficients = Box::new(Coefficients::EMPTY);
     for tile in cuts {
         let channels = channels(statistics, parameters, tile[0].statistics(shape));
-        table.fill(channels, blocking);
+        coefficients.fill(&E::FORMAT, channels, None, tile[0].extent());
         for piece in tile {
             let operands = Operands {
                 x: piece.array(x, shape).outer(0),
@@ -131,11 +120,7 @@ pub fn gate<E: Float>(
                 weights: weights.map(|weights| piece.array(weights, shape).outer(0)),
                 relu: given.relu,
             };
-            if shape.inner > 1 {
-                operands.apply_first(piece.extent(), channels);
-            } else {
-                operands.apply_last(&table, piece.extent(), channels, blocking);
-            }
+            operands.apply(&coefficients.affine, channels, piece.extent());
         }
     }
     arrays
@@ -151,31 +136,26 @@ pub fn dx<E: Float>(
     parameters: &Parameters,
     totals: &Totals,
 ) -> Vec<E> {
-    let blocking = shape.blocking();
     let (mut x, mut dy, mut weights) = (x.to_vec(), dy.to_vec(), weights.to_vec());
     let mut dx = vec![E::ZERO; x.len()];
     let arrays = [cells(&mut x), cells(&mut dy), cells(&mut dx)];
     let weights = cells(&mut weights);
-    let mut table = Box::new(gradient::channels_last::Table::<E>::EMPTY);
+    let mut coefficients = Box::new(Coefficients::EMPTY);
     for tile in cuts {
         let range = tile[0].statistics(shape);
         let channels = channels(statistics, parameters, range.clone());
-        let totals = TotalsTable {
+        let totals = slope::Totals {
             dbeta: &totals.dbeta[range.clone()],
             dgamma: &totals.dgamma[range.clone()],
             count: &statistics.count[range],
             frozen: false,
         };
-        table.fill(channels, totals, blocking);
+        coefficients.fill(&E::FORMAT, channels, Some(totals), tile[0].extent());
         for piece in tile {
             let (extent, rows) =
                 (piece.extent(), arrays.map(|array| piece.array(array, shape).outer(0)));
-            let weights = piece.array(weights, shape).outer(0);
-            if shape.inner > 1 {
-                gradient::channels_first::apply_weighted(rows, weights, extent, channels, totals);
-            } else {
-                table.apply_weighted(rows, weights, extent, channels, totals, blocking);
-            }
+            let weights = Some(piece.array(weights, shape).outer(0));
+            slope::apply(&coefficients, channels, totals, rows, weights, extent, false);
         }
     }
     dx

@@ -1,0 +1,266 @@
+//! The two sums of the lanes of a block, in the element type: Σg and Σg·d.
+//!
+//! ```text
+//! of x alone:      d = x - c      g = d                                       (moments)
+//! of x and dy:     d = x - c      g = dy, or 0 where d·a + b <= 0             (gradient)
+//! ```
+//!
+//! Rows are added four at a time, as trees, and in parts, so that no lane adds more than eight times in a
+//! row: longer runs of additions that all round the same way leave the contract. The sums of a part are
+//! added in f64, which keeps what that rounds away where the elements are f64 too.
+
+use crate::block::{Block, Elements};
+use crate::lanes::{Element, Format, LANES, Lanes, Real};
+use crate::piece::Rows;
+use crate::state::{GROUPS, Sum};
+use crate::view::BLOCK_ROWS;
+use core::ops::Range;
+use wide::f64x4;
+
+mod channels_first;
+mod channels_last;
+
+const MOMENTS: u8 = Terms::Moments as u8;
+const GRADIENT: u8 = Terms::Gradient as u8;
+const MASKED_GRADIENT: u8 = Terms::MaskedGradient as u8;
+
+/// What is summed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Terms {
+    /// Of x alone.
+    Moments,
+    /// Of x and dy.
+    Gradient,
+    /// Of x and dy, where a ReLU followed.
+    MaskedGradient,
+}
+
+impl Terms {
+    /// Rows of a part: the sums of the gradient are granted less.
+    fn part(self) -> usize {
+        if self == Self::Moments { 32 } else { 16 }
+    }
+
+    /// Of elements that the mask is in already.
+    fn unmasked(self) -> Self {
+        if self == Self::Moments { self } else { Self::Gradient }
+    }
+}
+
+/// Σg and Σg·d.
+#[derive(Clone, Copy, Debug)]
+pub struct Sums<R> {
+    pub(crate) sum: R,
+    pub(crate) product: R,
+}
+
+/// Of all parts of a block.
+pub type Totals = Sums<Sum<f64x4>>;
+
+impl Totals {
+    /// Of no elements.
+    pub const EMPTY: Self = Self { sum: Sum::ZERO, product: Sum::ZERO };
+}
+
+impl<R: Real> Sums<R> {
+    const ZERO: Self = Self { sum: R::ZERO, product: R::ZERO };
+
+    /// One more g and d.
+    #[inline(always)]
+    fn push(&mut self, (g, d): (R, R)) {
+        self.sum = self.sum + g;
+        self.product = self.product + g * d;
+    }
+}
+
+impl<R: Real> Sums<Sum<R>> {
+    /// The sums, rounded.
+    #[inline(always)]
+    pub(crate) fn value(&self) -> Sums<R> {
+        Sums { sum: self.sum.value(), product: self.product.value() }
+    }
+
+    #[inline(always)]
+    fn join(self, other: Self, is_narrow: bool) -> Self {
+        Self {
+            sum: self.sum.join(other.sum, is_narrow),
+            product: self.product.join(other.product, is_narrow),
+        }
+    }
+}
+
+/// The coefficients of four lanes: c, then a and b of the ReLU.
+#[derive(Clone, Copy)]
+pub struct Coefficients<V> {
+    pub(crate) center: V,
+    pub(crate) gate: [V; 2],
+}
+
+impl<V: Real> Coefficients<V> {
+    pub(crate) const ZERO: Self = Self { center: V::ZERO, gate: [V::ZERO; 2] };
+
+    /// g and d.
+    #[inline(always)]
+    fn terms<const TERMS: u8>(&self, x: V, dy: V) -> (V, V) {
+        let distance = x - self.center;
+        let [scale, shift] = self.gate;
+        let g = match TERMS {
+            MOMENTS => distance,
+            GRADIENT => dy,
+            _ => (distance * scale + shift).select_le(V::ZERO, V::ZERO, dy),
+        };
+        (g, distance)
+    }
+}
+
+/// What a reduction asks of its arrays, whatever their type and layout.
+pub trait Source {
+    /// Sums the lanes of some groups of a block.
+    fn sum(
+        &mut self,
+        block: &Block,
+        groups: Range<usize>,
+        coefficients: &[Coefficients<f64x4>],
+        into: &mut [Totals],
+    );
+    /// The elements one by one.
+    fn elements(&self) -> [&dyn Elements; 2];
+    /// Their type.
+    fn format(&self) -> &'static Format;
+    /// Whether a ReLU masks dy.
+    fn is_masked(&self) -> bool;
+}
+
+/// Memory to sum in.
+pub struct Scratch<E: Element> {
+    coefficients: [Coefficients<E::Lanes>; GROUPS],
+    /// Zeros, but within a part.
+    sums: [Sums<E::Lanes>; GROUPS],
+    gathered: [[E; BLOCK_ROWS * LANES]; 2],
+}
+
+impl<E: Element> Scratch<E> {
+    /// To be used.
+    pub const EMPTY: Self = Self {
+        coefficients: [Coefficients::ZERO; GROUPS],
+        sums: [Sums::<E::Lanes>::ZERO; GROUPS],
+        gathered: [[E::ZERO; BLOCK_ROWS * LANES]; 2],
+    };
+}
+
+/// The rows of one outer.
+pub struct Input<'a, E: Element> {
+    /// The elements of x and dy; without dy, x again.
+    pub rows: [Rows<'a, E>; 2],
+    /// What is summed of them.
+    pub terms: Terms,
+    /// Whether channels lie in lanes.
+    pub channels_last: bool,
+    /// Where to sum.
+    pub scratch: &'a mut Scratch<E>,
+}
+
+impl<E: Element> Source for Input<'_, E> {
+    fn sum(
+        &mut self,
+        block: &Block,
+        groups: Range<usize>,
+        coefficients: &[Coefficients<f64x4>],
+        into: &mut [Totals],
+    ) {
+        let Scratch { coefficients: narrowed, .. } = self.scratch;
+        for (to, from) in narrowed[groups.clone()].iter_mut().zip(&coefficients[groups.clone()]) {
+            let gate = from.gate.map(E::Lanes::from_f64x4);
+            *to = Coefficients { center: E::Lanes::from_f64x4(from.center), gate };
+        }
+        into[groups.clone()].fill(Totals::EMPTY);
+        if self.channels_last {
+            self.sum_channels_last(block, groups, into);
+        } else {
+            self.sum_channels_first(block, groups, into);
+        }
+    }
+
+    fn elements(&self) -> [&dyn Elements; 2] {
+        let [x, dy] = &self.rows;
+        [x, dy]
+    }
+
+    fn format(&self) -> &'static Format {
+        &E::FORMAT
+    }
+
+    fn is_masked(&self) -> bool {
+        self.terms == Terms::MaskedGradient
+    }
+}
+
+/// Sums whole groups of lanes along rows.
+#[inline(never)]
+fn sum_rows<E: Element>(
+    rows: [Rows<'_, E>; 2],
+    terms: Terms,
+    count: usize,
+    coefficients: &[Coefficients<E::Lanes>],
+    sums: &mut [Sums<E::Lanes>],
+    into: &mut [Totals],
+) {
+    let sum_part = match terms {
+        Terms::Moments => sum_part::<E, MOMENTS>,
+        Terms::Gradient => sum_part::<E, GRADIENT>,
+        Terms::MaskedGradient => sum_part::<E, MASKED_GRADIENT>,
+    };
+    let sums = &mut sums[..coefficients.len()];
+    for first in (0..count).step_by(terms.part()) {
+        sum_part(rows, first, count.min(first + terms.part()), coefficients, sums);
+        flush::<E>(sums, into);
+    }
+}
+
+/// Adds sums to those of their parts before, and empties them.
+#[inline(never)]
+fn flush<E: Element>(sums: &mut [Sums<E::Lanes>], into: &mut [Totals]) {
+    for (into, sums) in into.iter_mut().zip(sums) {
+        let (sum, product) = (Sum::new(sums.sum.to_f64x4()), Sum::new(sums.product.to_f64x4()));
+        *into = into.join(Sums { sum, product }, E::IS_NARROW);
+        *sums = Sums::<E::Lanes>::ZERO;
+    }
+}
+
+/// Sums a part in the element type.
+#[inline(never)]
+fn sum_part<E: Element, const TERMS: u8>(
+    [x, dy]: [Rows<'_, E>; 2],
+    mut row: usize,
+    end: usize,
+    coefficients: &[Coefficients<E::Lanes>],
+    sums: &mut [Sums<E::Lanes>],
+) {
+    let groups = coefficients.len();
+    let sums = &mut sums[..groups];
+    while row + 4 <= end {
+        let (xa, xb) = (x.vectors(row, groups), x.vectors(row + 1, groups));
+        let (xc, xd) = (x.vectors(row + 2, groups), x.vectors(row + 3, groups));
+        let (ya, yb) = (dy.vectors(row, groups), dy.vectors(row + 1, groups));
+        let (yc, yd) = (dy.vectors(row + 2, groups), dy.vectors(row + 3, groups));
+        for group in 0..groups {
+            let terms = |x: &[[E; LANES]], dy: &[[E; LANES]]| {
+                let [x, dy] = [E::Lanes::new(x[group]), E::Lanes::new(dy[group])];
+                coefficients[group].terms::<TERMS>(x, dy)
+            };
+            let (a, b, c, d) = (terms(xa, ya), terms(xb, yb), terms(xc, yc), terms(xd, yd));
+            let sums = &mut sums[group];
+            sums.sum = sums.sum + ((a.0 + b.0) + (c.0 + d.0));
+            sums.product = sums.product + ((a.0 * a.1 + b.0 * b.1) + (c.0 * c.1 + d.0 * d.1));
+        }
+        row += 4;
+    }
+    while row < end {
+        let (x, dy) = (x.vectors(row, groups), dy.vectors(row, groups));
+        for group in 0..groups {
+            let [x, dy] = [E::Lanes::new(x[group]), E::Lanes::new(dy[group])];
+            sums[group].push(coefficients[group].terms::<TERMS>(x, dy));
+        }
+        row += 1;
+    }
+}
