@@ -1,7 +1,9 @@
-import { Resident } from "./memory.ts"
+import { DisposedError, OutOfMemoryError } from "./errors.ts"
+import { attach, enter, float32, leave } from "./memory.ts"
 import { checkShape, elements } from "./options/arrays.ts"
 import { checkOneOf } from "./options/settings.ts"
 import type { FloatArray, NdArray } from "./types.ts"
+import { kernel } from "./wasm.ts"
 
 /** An array on the library's memory: what the kernels use where it lies, without a copy. */
 export interface ResidentArray<T extends FloatArray = FloatArray> extends NdArray<T>, Disposable {
@@ -30,4 +32,57 @@ export function allocate(
   const type = checkOneOf(dtype, ["float32", "float64"], "float32", "dtype")
   const sizes = Object.freeze([...checkShape(shape, "shape")])
   return new Resident(sizes, elements(sizes), type === "float32" ? 4 : 8)
+}
+
+class Resident<T extends FloatArray> implements ResidentArray<T> {
+  readonly shape: readonly number[]
+  readonly #length: number
+  readonly #bytes: 4 | 8
+  #address: number | undefined
+  #data: T | undefined
+
+  constructor(shape: readonly number[], length: number, bytes: 4 | 8) {
+    const byteLength = length * bytes
+    attach()
+    const address = byteLength < 2 ** 32 ? kernel.bn_allocate(byteLength) >>> 0 : 0
+    if (address === 0) throw new OutOfMemoryError(byteLength)
+    attach()
+    enter(address, byteLength)
+    this.shape = shape
+    this.#length = length
+    this.#bytes = bytes
+    this.#address = address
+  }
+
+  /** The elements, fetched at each access: an `allocate` detaches views taken before. */
+  get data(): T {
+    if (this.#address === undefined) throw new DisposedError("data")
+    const buffer = float32.buffer as ArrayBuffer
+    if (this.#data?.buffer !== buffer) {
+      const View = this.#bytes === 4 ? Float32Array : Float64Array
+      this.#data = new View(buffer, this.#address, this.#length) as T
+    }
+    return this.#data as T
+  }
+
+  /** Whether `dispose` was called: what the judges ask, of any copy of the package. */
+  get disposed(): boolean {
+    return this.#address === undefined
+  }
+
+  /** Gives the memory back. A second call does nothing. */
+  dispose(): void {
+    if (this.#address === undefined) return
+    leave(this.#address)
+    kernel.bn_free(this.#address, this.#length * this.#bytes)
+    this.#address = undefined
+    this.#data = undefined
+  }
+
+  declare [Symbol.dispose]: () => void
+
+  static {
+    const symbol = Symbol.dispose ?? Symbol.for("Symbol.dispose")
+    Object.defineProperty(Resident.prototype, symbol, { value: Resident.prototype.dispose, configurable: true })
+  }
 }

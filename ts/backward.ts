@@ -1,15 +1,51 @@
-import { StateError } from "./errors.ts"
-import { emptyLike, kernelsOf, ordinary } from "./map.ts"
-import { type Checked, checkArray, checkLike, checkOut } from "./options/arrays.ts"
-import { checkChannelOptions, checkResidual, checkResultsApart, checkStatistics } from "./options/channels.ts"
-import { checkAvailable, checkOperands } from "./options/gradients.ts"
+import { emptyLike } from "./map.ts"
+import { checkApart, entered } from "./options/apart.ts"
+import { checkData, checkLike, checkShapeOf } from "./options/arrays.ts"
+import { checkChannelView, checkGiven, checkResidual, checkVariance } from "./options/channels.ts"
+import {
+  allBits,
+  checkAvailable,
+  checkNeed,
+  checkOperand,
+  checkSavedFlags,
+  dbetaBit,
+  dgammaBit,
+  dmeanBit,
+  dresidualBit,
+  dvarianceBit,
+  dxBit,
+  gradientNames,
+} from "./options/gradients.ts"
 import { checkCounts, checkPerChannel, checkVectorOut } from "./options/numbers.ts"
-import { checkFlag, checkNeed, checkObject, checkOptions, missing } from "./options/settings.ts"
+import {
+  checkActivation,
+  checkObject,
+  checkOptions,
+  defaultEpsilon,
+  isEpsilon,
+  notEpsilon,
+} from "./options/settings.ts"
 import { checkSameTotals, checkWeights } from "./options/weights.ts"
-import { input, isStaged, output, pass, readColumn, tilesOf, weigh, weightBytes, writeColumn } from "./stream.ts"
-import type { FloatArray, Gradients, Like, NdArray, Operands, Owned, Saved, Usual } from "./types.ts"
-import { countOf } from "./view.ts"
-import { columns, roles } from "./wasm.ts"
+import {
+  begin,
+  close,
+  double,
+  end,
+  load,
+  nextPiece,
+  nextTile,
+  open,
+  readColumn,
+  scalars,
+  store,
+  use,
+  useDresidual,
+  uses,
+  weigh,
+  writeColumn,
+} from "./stream.ts"
+import type { FloatArray, Gradients, Like, NdArray, Operands, Owned, Saved, Usual, Vector } from "./types.ts"
+import { columns, gate, inputGradient, parameterGradients, roles, weightedInputGradient } from "./wasm.ts"
 
 /** What `backward` may be told: the operands that `forward` had, and what is wanted. */
 export interface BackwardOptions<X extends NdArray, N extends keyof Gradients, T extends FloatArray = FloatArray>
@@ -19,9 +55,6 @@ export interface BackwardOptions<X extends NdArray, N extends keyof Gradients, T
   /** Arrays to write into, of those wanted; `dx` and `dresidual` may be dy, x or the residual. */
   out?: Partial<Gradients<X>> | undefined
 }
-
-const usual = ["dx", "dgamma", "dbeta"] as const
-const all = [...usual, "dmean", "dvariance", "dresidual"] as const
 
 /**
  * The gradients of `forward`, in closed form, with x̂ = (x-μ)·r and r = 1/√(σ²+ε):
@@ -43,117 +76,194 @@ export function backward<
   X extends NdArray<Like<T>> = NdArray<Owned<T>>,
   N extends keyof Gradients = Usual,
 >(dy: NdArray<Like<T>>, x: NdArray<T>, saved: Saved, options?: BackwardOptions<X, N, T>): Pick<Gradients<X>, N> {
-  const array = checkArray(x, "x")
-  const slope = checkArray(dy as NdArray, "dy")
-  checkLike(slope, array, "dy")
-  if (!checkObject(saved, "saved", "what forward saved")) throw missing("saved", "what forward saved")
-  if (checkFlag(saved.inPlace, false, "saved.inPlace")) {
-    throw new StateError("saved: forward wrote y over x, so x is gone: give it another array for y to go back", "saved")
-  }
-  const channels = checkChannelOptions(array, saved, "saved.")
-  const { view, length, epsilon } = channels
-  const relu = channels.activation === "relu"
-  const statistics = checkStatistics(saved, length, "saved.")
-  const count = checkPerChannel(saved.count, length, "saved.count")
-  if (!count) throw missing("saved.count", "one number per channel")
-  const frozen = checkFlag(saved.frozen, false, "saved.frozen")
-  checkFlag(saved.hasResidual, false, "saved.hasResidual")
-  checkFlag(saved.hasWeights, false, "saved.hasWeights")
-  const given = checkOptions(options, "options", ["need", "out", "residual", "weights"]) ?? {}
-  const weights = checkWeights(given.weights, array.shape, channels.kept, undefined)
-  const residual = checkResidual(given.residual, array)
-  checkOperands({ residual, weights }, saved, relu)
+  const given: BackwardOptions<X, N> = checkOptions(options, "options", ["need", "out", "residual", "weights"]) ?? {}
+  const wanted = checkNeed(given.need, allBits)
+  const out = checkOptions(given.out, "out", gradientNames) ?? {}
+  return differentiate(dy, x, saved, given, given.need, wanted, out) as Pick<Gradients<X>, N>
+}
+
+/**
+ * Computes the gradients of a set, in `out` as far as they are there. All is judged before anything is written, and first
+ * read into variables: reading what a user passes may run code that calls the package again.
+ *
+ * @param need the names of the set, as they were given
+ * @returns `out`, if it is of the very set
+ */
+export function differentiate(
+  dy: NdArray,
+  x: NdArray,
+  saved: Saved,
+  operands: Operands<FloatArray>,
+  need: readonly string[] | undefined,
+  wanted: number,
+  out: Partial<Gradients>,
+): Partial<Gradients> {
+  const shape = checkShapeOf(x, "x")
+  const data = checkData(x, shape, "x")
+  const slope = checkLike(dy, "dy", shape, data)
+  checkGiven(checkObject(saved, "saved", "what forward saved"), "saved", "what forward saved")
+  checkSavedFlags(saved)
+  const frozen = saved.frozen === true
+  const view = checkChannelView(shape, saved.axis, "saved.axis")
+  const length = view.statistics
+  const gamma = checkPerChannel(saved.gamma, length, "saved.gamma")
+  const beta = checkPerChannel(saved.beta, length, "saved.beta")
+  const epsilon = saved.epsilon === undefined ? defaultEpsilon : saved.epsilon
+  if (!isEpsilon(epsilon)) throw notEpsilon(epsilon, "saved.epsilon")
+  const relu = checkActivation(saved.activation, "saved.activation") ? 1 : 0
+  const mean = checkGiven(checkPerChannel(saved.mean, length, "saved.mean"), "saved.mean")
+  const variance = checkGiven(checkVariance(saved.variance, length, "saved.variance"), "saved.variance")
+  const count = checkGiven(checkPerChannel(saved.count, length, "saved.count"), "saved.count")
+  const weights = checkWeights(operands.weights, shape, view.kept, undefined)
+  const residual = checkResidual(operands.residual, shape, data)
+  checkOperand(residual, saved.hasResidual === true, relu === 1, "residual", "the one", "one")
+  checkOperand(weights, saved.hasWeights === true, true, "weights", "those", "some")
   if (weights) checkSameTotals(count, weights)
-  else checkCounts(count, countOf(view), "saved.count")
-  const need = checkNeed(given.need, all as unknown as readonly N[], usual as unknown as readonly N[])
-  checkAvailable(need, frozen, saved.hasResidual === true)
-  const out = checkOptions(given.out, "out", all) ?? {}
-  const wants = (name: keyof Gradients) => need.includes(name as N)
+  else checkCounts(count, view.count, "saved.count")
+  checkAvailable(wanted, frozen, saved.hasResidual === true, need)
+  const dx = elementwise(out.dx, wanted & dxBit, "out.dx", shape, data)
+  const dresidual = elementwise(out.dresidual, wanted & dresidualBit, "out.dresidual", shape, data)
+  let dgamma = vector(out.dgamma, wanted & dgammaBit, "out.dgamma", length)
+  let dbeta = vector(out.dbeta, wanted & dbetaBit, "out.dbeta", length)
+  const dmean = vector(out.dmean, wanted & dmeanBit, "out.dmean", length)
+  const dvariance = vector(out.dvariance, wanted & dvarianceBit, "out.dvariance", length)
 
-  const inputs = { x: array, dy: slope, residual }
-  const elementwise = (name: "dx" | "dresidual"): { result: X; target: Checked } | undefined => {
-    const given = out[name]
-    const target = given === undefined ? undefined : checkOut(given as NdArray, array, inputs, `out.${name}`)
-    if (!wants(name)) return undefined
-    if (given !== undefined && target) return { result: given, target }
-    const fresh = emptyLike(array)
-    return { result: fresh as unknown as X, target: ordinary(fresh) }
-  }
-  const dx = elementwise("dx")
-  const dresidual = elementwise("dresidual")
-  const vector = (name: "dgamma" | "dbeta" | "dmean" | "dvariance") => {
-    const given = out[name]
-    const target = given === undefined ? undefined : checkVectorOut(given, length, `out.${name}`)
-    return wants(name) ? (target ?? new Float64Array(length)) : undefined
-  }
-  const vectors = {
-    dgamma: vector("dgamma"),
-    dbeta: vector("dbeta"),
-    dmean: vector("dmean"),
-    dvariance: vector("dvariance"),
-  }
-  checkResultsApart(
-    { dx: dx?.target.data, dresidual: dresidual?.target.data },
-    vectors,
-    { "x.data": array.data, "dy.data": slope.data, "residual.data": residual?.data },
-    { ...statistics, count, gamma: channels.gamma, beta: channels.beta },
-    weights?.data,
-  )
+  entered[0] = data
+  entered[1] = slope
+  entered[2] = residual
+  entered[3] = mean
+  entered[4] = variance
+  entered[5] = count
+  entered[6] = gamma
+  entered[7] = beta
+  entered[8] = weights?.data
+  entered[9] = dx
+  entered[10] = dresidual
+  entered[11] = dgamma
+  entered[12] = dbeta
+  entered[13] = dmean
+  entered[14] = dvariance
+  checkApart(names, 9, same)
 
-  const dgamma = vectors.dgamma ?? (vectors.dvariance && new Float64Array(length))
-  const dbeta = vectors.dbeta ?? (vectors.dmean && new Float64Array(length))
+  // Operands and dresidual go through a gate, on copies of dy and, where elements are left out, x. Without a ReLU the
+  // residual changes nothing.
+  const gated = weights !== undefined || dresidual !== undefined || (relu === 1 && residual !== undefined)
+  const gatedResidual = relu && residual ? 1 : 0
+  open(view, data, weights !== undefined)
+  use(roles.dy, slope, 1, gated)
+  if (residual && relu) use(roles.residual, residual, 2)
+  if (weights) weigh(weights)
+  if (dx) use(roles.out, dx, gated ? 2 : 1)
+  if (dresidual) useDresidual(dresidual)
+  const inputs = uses.x | uses.dy | (gatedResidual ? uses.residual : 0) | (weights ? uses.weights : 0)
+  const outputs = (dx ? uses.out : 0) | (dresidual ? uses.dresidual : 0)
+  // From here on something is written.
+  if (dvariance) dgamma ??= new Float64Array(length)
+  if (dmean) dbeta ??= new Float64Array(length)
   const sums = dgamma !== undefined || dbeta !== undefined || (dx !== undefined && !frozen)
-  const kernels = kernelsOf(array)
-  // Operands and dresidual go through a gate, on copies of dy and, where elements are left out, x.
-  const gated = weights !== undefined || dresidual !== undefined || (relu && residual !== undefined)
-  const ports = [
-    input(weights ? ordinary(array) : array, roles.x, 0),
-    input(gated ? ordinary(slope) : slope, roles.dy, 1),
-    ...(relu && residual ? [input(residual, roles.residual, 2)] : []),
-    ...(weights ? [weigh(weights)] : []),
-  ]
-  const outputs = [
-    ...(dx ? [output(dx.target, roles.out, gated ? 2 : 1)] : []),
-    ...(dresidual ? [output(ordinary(dresidual.target), roles.dy, 1)] : []),
-  ]
-  const gate = (begin: boolean) => {
-    // Without a ReLU the residual changes nothing, and is not among the ports.
-    if (gated) kernels.gate(relu, relu && residual !== undefined, weights !== undefined, epsilon, begin)
-  }
-  const reluLeft = relu && !gated
   const counts = weights ? Float64Array.from(count, (total) => total * weights.scale) : count
-  const staged = [...ports, ...outputs].some((port) => isStaged(view, port.array))
-  for (const tile of tilesOf(view, weights ? weightBytes : kernels.bytes, staged)) {
-    writeColumn(columns.mean, tile, statistics.mean, 0)
-    writeColumn(columns.variance, tile, statistics.variance, 0)
-    writeColumn(columns.gamma, tile, channels.gamma, 1)
-    writeColumn(columns.beta, tile, channels.beta, 0)
-    writeColumn(columns.count, tile, counts, 0)
+  scalars[0] = epsilon
+  while (nextTile()) {
+    writeColumn(columns.mean, mean, 0)
+    writeColumn(columns.variance, variance, 0)
+    writeColumn(columns.gamma, gamma, 1)
+    writeColumn(columns.beta, beta, 0)
+    writeColumn(columns.count, counts, 0)
     if (sums) {
-      pass(view, tile, ports, [], (begin, end) => {
-        gate(begin)
-        kernels.parameterGradients(reluLeft, epsilon, begin, end)
-      })
-      if (dgamma) readColumn(columns.dgamma, tile, dgamma)
-      if (dbeta) readColumn(columns.dbeta, tile, dbeta)
+      sumTile(inputs, gated, relu, gatedResidual)
+      readColumn(columns.dgamma, dgamma)
+      readColumn(columns.dbeta, dbeta)
     }
-    if (outputs.length > 0) {
-      pass(view, tile, [...ports, ...outputs], sums ? ports : [], (begin) => {
-        gate(begin)
-        if (!dx) return
-        if (weights && !frozen) kernels.weightedDx(epsilon, begin)
-        else kernels.dx(reluLeft, frozen, epsilon, begin)
-      })
+    if (outputs) mapTile(inputs, sums ? inputs : 0, outputs, gated, relu, gatedResidual, frozen)
+  }
+  close()
+  if (dmean || dvariance) {
+    for (let channel = 0; channel < length; channel++) {
+      const sum = (variance[channel] as number) + epsilon
+      const slope = gamma?.[channel] ?? 1
+      // γ·r and γ·r², 0 where σ²+ε is, as everywhere.
+      const r = sum > 0 ? 1 / Math.sqrt(sum) : sum === 0 ? 0 : Number.NaN
+      if (dmean) dmean[channel] = 0 - slope * r * (dbeta?.[channel] as number)
+      if (dvariance) dvariance[channel] = 0 - 0.5 * slope * r * (r * (dgamma?.[channel] as number))
     }
   }
-  for (let channel = 0; channel < length && frozen; channel++) {
-    const sum = (statistics.variance[channel] as number) + epsilon
-    const slope = channels.gamma?.[channel] ?? 1
-    // γ·r and γ·r², 0 where σ²+ε is, as everywhere.
-    const r = sum > 0 ? 1 / Math.sqrt(sum) : sum === 0 ? 0 : Number.NaN
-    if (vectors.dmean) vectors.dmean[channel] = 0 - slope * r * (dbeta?.[channel] as number)
-    if (vectors.dvariance) vectors.dvariance[channel] = 0 - 0.5 * slope * r * (r * (dgamma?.[channel] as number))
+  if (isSet(out, wanted)) return out
+  const array = (given: NdArray | undefined, data: FloatArray | undefined) =>
+    given ?? { data: data as FloatArray, shape: [...shape] }
+  const vectors = { dgamma, dbeta, dmean, dvariance }
+  const all = { ...vectors, dx: array(out.dx, dx), dresidual: array(out.dresidual, dresidual) }
+  return pick(all as Partial<Gradients>, need)
+}
+
+const names = [
+  ...["x.data", "dy.data", "residual.data"],
+  ...["saved.mean", "saved.variance", "saved.count", "saved.gamma", "saved.beta", "weights"],
+  ...["out.dx.data", "out.dresidual.data", "out.dgamma", "out.dbeta", "out.dmean", "out.dvariance"],
+]
+// dx and dresidual may lie over x, dy or the residual.
+const same = [1 | 2 | 4, 1 | 2 | 4, 0, 0, 0, 0]
+
+/** The data to write a gradient into that is like x: those given, or new ones; none if it is not wanted. */
+function elementwise(
+  given: NdArray | undefined,
+  isWanted: number,
+  name: string,
+  shape: readonly number[],
+  like: FloatArray,
+): FloatArray | undefined {
+  const data = given === undefined ? undefined : checkLike(given, name, shape, like)
+  return isWanted ? (data ?? emptyLike(like, shape).data) : undefined
+}
+
+/** The same for one per channel. */
+function vector(given: Vector | undefined, isWanted: number, name: string, length: number): Vector | undefined {
+  const vector = given === undefined ? undefined : checkVectorOut(given, length, name)
+  return isWanted ? (vector ?? new Float64Array(length)) : undefined
+}
+
+/** Whether these are the gradients of a set, all and no others. */
+export function isSet(gradients: Partial<Gradients>, wanted: number): boolean {
+  for (let bit = 0; bit < gradientNames.length; bit++) {
+    const isThere = gradients[gradientNames[bit] as keyof Gradients] !== undefined
+    if (isThere !== ((wanted & (1 << bit)) !== 0)) return false
   }
-  const gradients = { ...vectors, dx: dx?.result, dresidual: dresidual?.result }
-  return Object.fromEntries(need.map((name) => [name, gradients[name as keyof Gradients]])) as Pick<Gradients<X>, N>
+  return true
+}
+
+/** Those that are needed, in the order of their names. */
+export function pick(gradients: Partial<Gradients>, need: readonly string[] = usualNames): Partial<Gradients> {
+  return Object.fromEntries(need.map((name) => [name, gradients[name as keyof Gradients]]))
+}
+
+const usualNames = ["dx", "dgamma", "dbeta"]
+
+/** dgamma and dbeta of a tile, into the channel table. */
+function sumTile(inputs: number, gated: boolean, relu: number, residual: number): void {
+  while (nextPiece()) {
+    load(inputs, 0)
+    if (gated) gate(double, relu, residual, inputs & uses.weights ? 1 : 0, scalars[0] as number, begin)
+    parameterGradients(double, gated ? 0 : relu, scalars[0] as number, begin, end)
+  }
+}
+
+/** dx and dresidual of a tile; `held`: inputs that still lie in their staging buffers. */
+function mapTile(
+  inputs: number,
+  held: number,
+  outputs: number,
+  gated: boolean,
+  relu: number,
+  residual: number,
+  frozen: boolean,
+): void {
+  const weighted = inputs & uses.weights
+  while (nextPiece()) {
+    load(inputs | (outputs & uses.out), held)
+    if (gated) gate(double, relu, residual, weighted ? 1 : 0, scalars[0] as number, begin)
+    if (outputs & uses.out) {
+      if (weighted && !frozen) weightedInputGradient(double, scalars[0] as number, begin)
+      else inputGradient(double, gated ? 0 : relu, frozen ? 1 : 0, scalars[0] as number, begin)
+    }
+    store(outputs)
+  }
 }

@@ -1,14 +1,14 @@
-import { backward } from "./backward.ts"
+import { differentiate, isSet, pick } from "./backward.ts"
 import { eachBatch } from "./batches.ts"
 import { type Convention, conventions, oneElement } from "./conventions.ts"
 import { StateError } from "./errors.ts"
-import { type Forward, forwardInto, infer } from "./forward.ts"
+import { emptySaved, makeVectors, normalize, type Told } from "./forward.ts"
 import { jsonNumber } from "./json.ts"
 import { merge, noParts, partsOf } from "./merge.ts"
-import { type Checked, checkArray } from "./options/arrays.ts"
-import { axesOf, checkLayerChannels, layerAxes } from "./options/axes.ts"
+import { checkShapeOf, elements } from "./options/arrays.ts"
+import { axesOf, checkLayerChannels, elementsAlong, layerAxes } from "./options/axes.ts"
 import { checkSomeBatches } from "./options/batches.ts"
-import { checkAvailable } from "./options/gradients.ts"
+import { checkNeed, dbetaBit, dgammaBit, dresidualBit, usualBits } from "./options/gradients.ts"
 import { checkCount, checkJsonNumbers, checkRecord, checkVersion } from "./options/json.ts"
 import { checkPerChannel, checkVariances } from "./options/numbers.ts"
 import {
@@ -18,7 +18,6 @@ import {
   checkEpsilon,
   checkFlag,
   checkMomentum,
-  checkNeed,
   checkOneOf,
   checkOptions,
   checkSomeElements,
@@ -29,7 +28,6 @@ import { checkWeights } from "./options/weights.ts"
 import { stateOf } from "./state.ts"
 import { moments } from "./tf-nn.ts"
 import type {
-  ChannelOptions,
   FloatArray,
   Gradients,
   Like,
@@ -42,7 +40,6 @@ import type {
   PerChannel,
   Saved,
   State,
-  Statistics,
   Usual,
   Vector,
   Weights,
@@ -105,14 +102,24 @@ export interface LayerBackwardOptions<X, N> {
   out?: { readonly dx?: X; readonly dresidual?: X } | undefined
 }
 
-/** What a forward pass of the layer keeps for its backward pass. */
+/** What a forward pass of the layer keeps for its backward pass, beside what it saves per channel. */
 interface Kept extends Operands<FloatArray> {
-  readonly x: NdArray
-  readonly saved: Saved
+  /** none: there is no pass to go back from. */
+  x?: NdArray | undefined
 }
 
-const usual: readonly Usual[] = ["dx", "dgamma", "dbeta"]
-const gradientNames: readonly (Usual | "dresidual")[] = [...usual, "dresidual"]
+/** Where a backward pass of the layer writes. */
+interface Into {
+  dx: NdArray | undefined
+  dresidual: NdArray | undefined
+  readonly dgamma: Vector
+  readonly dbeta: Vector
+}
+
+const forwardNames = ["training", "updateRunning", "residual", "weights", "out"]
+const none = {}
+const noAxes: readonly number[] = []
+
 const jsonVersion = 1
 const jsonOptions = [
   "convention",
@@ -165,7 +172,13 @@ export class BatchNorm {
   #batches = 0
   /** How many batches each channel skipped. */
   readonly #skips: Vector
-  #last: Kept | undefined
+  // Made once, so that calls make nothing: what the functions are told, what is kept and saved for backward, where that
+  // writes, and what it returned for each array that dx was written into.
+  readonly #told: Told
+  readonly #kept: Kept = { x: undefined, residual: undefined, weights: undefined }
+  readonly #saved: Saved
+  readonly #into: Into
+  readonly #returned = new WeakMap<object, Partial<Gradients>>()
 
   /**
    * @param channels how many, over all channel axes
@@ -176,7 +189,7 @@ export class BatchNorm {
     this.channels = checkChannels(channels)
     this.convention = checkConvention(given.convention, "keras")
     const meaning = conventions[this.convention]
-    this.axis = Object.freeze(layerAxes(given.axis ?? meaning.axis))
+    this.axis = layerAxes(given.axis ?? meaning.axis)
     this.epsilon = checkEpsilon(given.epsilon, meaning.epsilon)
     this.activation = checkActivation(given.activation)
     this.momentum = checkMomentum(given.momentum, this.convention)
@@ -198,6 +211,13 @@ export class BatchNorm {
     this.dgamma = new Float64Array(channels)
     this.dbeta = new Float64Array(channels)
     this.#skips = new Float64Array(channels)
+    const { epsilon, activation, scale, center } = this
+    const parameters = { gamma: scale ? this.gamma : null, beta: center ? this.beta : null }
+    const perCall = { axis: [], mean: null, variance: null, residual: undefined, weights: undefined }
+    this.#told = { epsilon, activation, ...parameters, ...perCall }
+    this.#into = { dx: undefined, dresidual: undefined, dgamma: this.dgamma, dbeta: this.dbeta }
+    this.#saved = emptySaved()
+    makeVectors(this.#saved, channels, scale, center)
   }
 
   /** Batches that the running statistics have followed. */
@@ -221,26 +241,27 @@ export class BatchNorm {
     x: NdArray<T>,
     options?: LayerForwardOptions<Y, T>,
   ): Y {
-    const given = checkOptions(options, "options", ["training", "updateRunning", "residual", "weights", "out"]) ?? {}
+    const given: LayerForwardOptions<Y, T> = checkOptions(options, "options", forwardNames) ?? none
     const frozen = checkFlag(this.frozen, false, "frozen")
     const training = checkFlag(given.training, true, "training") && !frozen
     const update = checkFlag(given.updateRunning, true, "updateRunning")
-    const { array, axis, kept, count } = this.#channelsOf(x)
-    const { residual, weights } = given
-    const out = given.out === undefined ? undefined : { y: given.out }
-    const base = { ...this.#options(axis), residual, weights, out }
-    const keep = ({ y, saved }: Forward<Y>) => {
-      this.#last = { x, saved, residual: residual as Maybe<NdArray>, weights }
-      return y
+    const shape = checkShapeOf(x, "x")
+    const axis = this.#axisIn(shape)
+    const kept = checkLayerChannels(shape, axis, this.channels, "x")
+    const residual = given.residual as Maybe<NdArray>
+    const { weights } = given
+    if (training) {
+      const refusesSingle = this.singleElement === "throw"
+      checkSomeElements(elementsAlong(shape, 2 ** shape.length - 1 - kept), refusesSingle ? 2 : 1, "x")
+      if (refusesSingle) checkWeights(weights, shape, kept, oneElement)
+      if (this.nonFinite === "throw") this.#refuseNonFinite(x, kept, weights)
     }
-    if (!training) return keep(forwardInto<T, Y>(x, { ...base, ...this.#statistics() }, "out"))
-    const refusesSingle = this.singleElement === "throw"
-    checkSomeElements(count, refusesSingle ? 2 : 1, "x")
-    if (refusesSingle) checkWeights(weights, array.shape, kept, oneElement)
-    if (this.nonFinite === "throw") this.#refuseNonFinite(x, kept, weights)
-    const result = forwardInto<T, Y>(x, base, "out")
-    if (update) this.#follow(result.saved)
-    return keep(result)
+    const y = this.#normalize<Y>(x, axis, !training, residual, weights, given.out, this.#saved)
+    if (training && update) this.#follow(this.#saved)
+    this.#kept.x = x
+    this.#kept.residual = residual
+    this.#kept.weights = weights
+    return y
   }
 
   /**
@@ -252,25 +273,50 @@ export class BatchNorm {
     dy: NdArray<T>,
     options?: LayerBackwardOptions<X, N>,
   ): Pick<Gradients<X>, N> {
-    if (!this.#last) {
+    const { x } = this.#kept
+    if (!x) {
       throw new StateError("backward: no forward pass to go back from; each forward allows one backward")
     }
-    const { x, saved, residual, weights } = this.#last
-    if (saved.inPlace) {
+    if (this.#saved.inPlace) {
       throw new StateError("backward: forward wrote y over x, so x is gone: give forward another `out` to go back")
     }
-    const given = checkOptions(options, "options", ["need", "out"]) ?? {}
-    const need = checkNeed(given.need, gradientNames as readonly N[], usual as readonly N[])
-    checkAvailable(need, saved.frozen, saved.hasResidual === true)
+    const given: LayerBackwardOptions<X, N> = checkOptions(options, "options", ["need", "out"]) ?? none
+    const wanted = checkNeed(given.need, usualBits | dresidualBit)
     const out = checkOptions(given.out, "out", ["dx", "dresidual"])
-    const gradients = backward<FloatArray, X, Usual | "dresidual">(dy, x, saved, {
-      need: [...new Set<Usual | "dresidual">(["dgamma", "dbeta", ...need])],
-      out: { ...out, dgamma: this.dgamma, dbeta: this.dbeta },
-      residual: residual as Maybe<NdArray>,
-      weights,
-    })
-    this.#last = undefined
-    return Object.fromEntries(need.map((name) => [name, gradients[name]])) as Pick<Gradients<X>, N>
+    const { dx, dresidual } = out ?? (none as { dx?: X; dresidual?: X })
+    const into = this.#into
+    into.dx = dx
+    into.dresidual = dresidual
+    let gradients: Partial<Gradients>
+    try {
+      const written = wanted | dgammaBit | dbetaBit
+      const all = differentiate(dy, x, this.#saved, this.#kept, given.need, written, into as Partial<Gradients>)
+      gradients = this.#result(all, given.need, wanted, out)
+    } finally {
+      into.dx = undefined
+      into.dresidual = undefined
+    }
+    this.#kept.x = undefined
+    this.#kept.residual = undefined
+    this.#kept.weights = undefined
+    return gradients as Pick<Gradients<X>, N>
+  }
+
+  /** Of all gradients those that are needed, in an object that was returned before where it would be the same. */
+  #result(
+    all: Partial<Gradients>,
+    need: readonly string[] | undefined,
+    wanted: number,
+    out: Partial<Gradients> | undefined,
+  ): Partial<Gradients> {
+    if (out && isSet(out, wanted)) return out
+    if (need || !out?.dx) return pick(all, need)
+    let result = this.#returned.get(out.dx)
+    if (!result) {
+      result = Object.freeze(pick(all, need))
+      this.#returned.set(out.dx, result)
+    }
+    return result
   }
 
   /**
@@ -282,9 +328,11 @@ export class BatchNorm {
     x: NdArray<T>,
     options?: LayerInferOptions<Y, T>,
   ): Y {
-    const { axis } = this.#channelsOf(x)
-    const { residual, out } = checkOptions(options, "options", ["residual", "out"]) ?? {}
-    return infer<T, Y>(x, { ...this.#options(axis), ...this.#statistics(), residual, out })
+    const shape = checkShapeOf(x, "x")
+    const axis = this.#axisIn(shape)
+    checkLayerChannels(shape, axis, this.channels, "x")
+    const given: LayerInferOptions<Y, T> = checkOptions(options, "options", ["residual", "out"]) ?? none
+    return this.#normalize<Y>(x, axis, true, given.residual as Maybe<NdArray>, undefined, given.out, undefined)
   }
 
   /**
@@ -305,9 +353,11 @@ export class BatchNorm {
     return eachBatch(
       batches,
       (batch, name) => {
-        const { axis, count } = this.#channelsOf(batch, name)
-        if (count === 0) return
+        const shape = checkShapeOf(batch, name)
+        const axis = this.#axisIn(shape)
+        checkLayerChannels(shape, axis, this.channels, name)
         const parts = partsOf(batch, name, this.channels, axis)
+        if (elements(shape) === 0) return
         for (let channel = 0; channel < this.channels; channel++) {
           if (Number.isFinite((parts.mean[channel] as number) + (parts.m2[channel] as number))) continue
           if (this.nonFinite === "throw") throw notFinite(channel, name)
@@ -424,22 +474,33 @@ export class BatchNorm {
     return layer
   }
 
-  #options(axis: readonly number[]): ChannelOptions {
-    const { epsilon, activation } = this
-    return { axis, epsilon, activation, gamma: this.scale ? this.gamma : null, beta: this.center ? this.beta : null }
+  #normalize<Y extends NdArray>(
+    x: NdArray,
+    axis: readonly number[],
+    byRunning: boolean,
+    residual: Maybe<NdArray>,
+    weights: Maybe<Weights>,
+    out: Y | undefined,
+    saved: Saved | undefined,
+  ): Y {
+    const told = this.#told
+    if (byRunning) checkVariances(this.runningVariance, "runningVariance")
+    told.axis = axis
+    told.mean = byRunning ? this.runningMean : null
+    told.variance = byRunning ? this.runningVariance : null
+    told.residual = residual
+    told.weights = weights
+    try {
+      return normalize(x, told, out, "out", saved, "own")
+    } finally {
+      told.residual = undefined
+      told.weights = undefined
+    }
   }
 
-  #statistics(): Statistics {
-    checkVariances(this.runningVariance, "runningVariance")
-    return { mean: this.runningMean, variance: this.runningVariance }
-  }
-
-  /** x, its channel axes, and the elements of each channel. */
-  #channelsOf(x: NdArray, name = "x"): { array: Checked; axis: readonly number[]; kept: number; count: number } {
-    const array = checkArray(x, name)
-    const one = conventions[this.convention].rankOne && array.shape.length === 1 && this.channels === 1
-    const axis = one ? [] : this.axis
-    return { array, axis, ...checkLayerChannels(array, axis, this.channels, name) }
+  /** The channel axes of an x of this shape. */
+  #axisIn(shape: readonly number[]): readonly number[] {
+    return conventions[this.convention].rankOne && shape.length === 1 && this.channels === 1 ? noAxes : this.axis
   }
 
   #refuseNonFinite(x: NdArray, kept: number, weights: Maybe<Weights>): void {

@@ -1,6 +1,6 @@
 import type { BatchNorm } from "./batch-norm.ts"
-import { applyMap, emptyLike, ordinary } from "./map.ts"
-import { type Checked, checkArray } from "./options/arrays.ts"
+import { emptyLike, mapTile } from "./map.ts"
+import { checkData, checkShapeOf } from "./options/arrays.ts"
 import {
   type ConvLayout,
   checkConvWeights,
@@ -12,7 +12,7 @@ import {
 } from "./options/fold.ts"
 import { checkPerChannel } from "./options/numbers.ts"
 import { checkOptions, missing } from "./options/settings.ts"
-import { writeColumn } from "./stream.ts"
+import { close, nextTile, open, scalars, use, writeColumn } from "./stream.ts"
 import type {
   ChannelOptions,
   FloatArray,
@@ -25,7 +25,7 @@ import type {
   Vector,
 } from "./types.ts"
 import { type View, viewOf } from "./view.ts"
-import { columns } from "./wasm.ts"
+import { columns, roles } from "./wasm.ts"
 
 export type { ConvLayout, DenseLayout }
 
@@ -78,9 +78,10 @@ export function foldIntoDense<T extends FloatArray, W extends NdArray<Like<T>> =
   normalization: Normalization,
   options?: FoldDenseOptions<W>,
 ): Folded<W> {
-  const array = checkArray(weights, "weights")
+  const shape = checkShapeOf(weights, "weights")
+  const data = checkData(weights, shape, "weights")
   const given = checkOptions(options, "options", ["layout", "out"]) ?? {}
-  return fold(array, checkDenseWeights(array.shape, given.layout), bias, normalization, given.out)
+  return fold(data, shape, checkDenseWeights(shape, given.layout), bias, normalization, given.out)
 }
 
 /**
@@ -101,54 +102,78 @@ export function foldIntoConv<T extends FloatArray, W extends NdArray<Like<T>> = 
   normalization: Normalization,
   options: FoldConvOptions<W>,
 ): Folded<W> {
-  const array = checkArray(weights, "weights")
+  const shape = checkShapeOf(weights, "weights")
+  const data = checkData(weights, shape, "weights")
   const given = checkOptions(options, "options", ["layout", "groups", "out"])
   if (!given) throw missing("options", "{ layout }")
-  return fold(array, checkConvWeights(array.shape, given.layout, given.groups), bias, normalization, given.out)
+  return fold(data, shape, checkConvWeights(shape, given.layout, given.groups), bias, normalization, given.out)
 }
 
 function fold<W extends NdArray>(
-  array: Checked,
+  data: FloatArray,
+  shape: readonly number[],
   axes: WeightAxes,
   bias: Maybe<PerChannel>,
   normalization: Normalization,
   out: Partial<Folded<W>> | undefined,
 ): Folded<W> {
   const { channels } = axes
-  const scaling = checkNormalization(normalization, array.shape, axes)
+  const scaling = checkNormalization(normalization, shape, axes)
   const { mean, variance, gamma, beta, epsilon } = scaling
   const given = checkPerChannel(bias, channels, "bias")
   const target = checkOptions(out, "out", ["weights", "bias"])
   const { weights: weightsOut, bias: biasOut } = target ?? {}
-  const places = checkFoldedOut({ weights: weightsOut, bias: biasOut }, array, channels, given, scaling)
-  const weights = weightsOut ?? (emptyLike(array) as unknown as W)
+  const places = checkFoldedOut({ weights: weightsOut, bias: biasOut }, data, shape, channels, given, scaling)
+  const weights = weightsOut ?? (emptyLike(data, shape) as unknown as W)
   const vector = places.bias ?? new Float64Array(channels)
 
   // The kernels are given the factors of γ·r, whose product may leave the range of f64 where w·γ·r does not.
   const [variances, gammas] = [variance, gamma].map((values) => values && inOrder(values, axes))
-  applyMap(viewOfWeights(array, axes), array, places.weights ?? ordinary(weights), { epsilon, relu: false }, (tile) => {
-    writeColumn(columns.mean, tile, undefined, 0)
-    writeColumn(columns.variance, tile, variances, 0)
-    writeColumn(columns.gamma, tile, gammas, 1)
-    writeColumn(columns.beta, tile, undefined, 0)
-    return []
-  })
+  map(
+    viewOfWeights(shape, axes),
+    data,
+    places.weights ?? weights.data,
+    epsilon,
+    undefined,
+    variances,
+    gammas,
+    undefined,
+  )
   // b' is what the normalization makes of b.
   if (!given) vector.fill(0)
   else if (given !== vector) vector.set(given)
-  const row = ordinary({ data: vector, shape: [channels] })
-  applyMap(viewOf(row.shape, 0), row, row, { epsilon, relu: false }, (tile) => {
-    writeColumn(columns.mean, tile, mean, 0)
-    writeColumn(columns.variance, tile, variance, 0)
-    writeColumn(columns.gamma, tile, gamma, 1)
-    writeColumn(columns.beta, tile, beta, 0)
-    return []
-  })
+  map(viewOf([channels], 0), vector, vector, epsilon, mean, variance, gamma, beta)
   return weightsOut && biasOut ? (target as Folded<W>) : { weights, bias: vector }
 }
 
+type Numbers = ArrayLike<number> | undefined
+
+/** The affine map of an array. */
+function map(
+  view: View,
+  from: FloatArray,
+  into: FloatArray,
+  epsilon: number,
+  mean: Numbers,
+  variance: Numbers,
+  gamma: Numbers,
+  beta: Numbers,
+): void {
+  open(view, from)
+  use(roles.out, into, 0)
+  scalars[0] = epsilon
+  while (nextTile()) {
+    writeColumn(columns.mean, mean, 0)
+    writeColumn(columns.variance, variance, 0)
+    writeColumn(columns.gamma, gamma, 1)
+    writeColumn(columns.beta, beta, 0)
+    mapTile(0, 0, 0)
+  }
+  close()
+}
+
 /** Weights whose axes are reduced but for the groups, which are cut out of the input axis, and the output axis. */
-function viewOfWeights({ shape }: Checked, { input, output, groups }: WeightAxes): View {
+function viewOfWeights(shape: readonly number[], { input, output, groups }: WeightAxes): View {
   // No inputs are no groups of a depthwise convolution.
   const axes = shape.flatMap((size, axis) => (axis === input ? [groups, groups && size / groups] : [size]))
   const kept = 2 ** input + 2 ** (output > input ? output + 1 : output)

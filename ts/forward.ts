@@ -1,19 +1,41 @@
-import { applyMap, emptyLike, kernelsOf, ordinary } from "./map.ts"
-import { checkApart, checkArray, checkHeld, checkOut, isSame } from "./options/arrays.ts"
+import { emptyLike, mapTile } from "./map.ts"
+import { checkApart, entered } from "./options/apart.ts"
+import { checkData, checkHeld, checkLike, checkShapeOf, elements, isSame } from "./options/arrays.ts"
 import {
   alsoSaved,
-  checkChannelOptions,
+  checkBothGiven,
+  checkChannelView,
   checkResidual,
   checkSavedOut,
-  checkStatistics,
+  checkVariance,
   forwardNames,
   inferNames,
-  isGiven,
 } from "./options/channels.ts"
-import { checkOptions, checkSomeElements, missing } from "./options/settings.ts"
+import { checkPerChannel } from "./options/numbers.ts"
+import {
+  checkActivation,
+  checkOptions,
+  checkSomeElements,
+  defaultEpsilon,
+  isEpsilon,
+  missing,
+  notEpsilon,
+} from "./options/settings.ts"
 import { checkWeights } from "./options/weights.ts"
-import { readCount, reduceTile } from "./reduce.ts"
-import { readColumn, writeColumn } from "./stream.ts"
+import { reduceTile } from "./reduce.ts"
+import {
+  close,
+  copyNumbers,
+  nextTile,
+  open,
+  readColumn,
+  readCount,
+  scalars,
+  use,
+  uses,
+  weigh,
+  writeColumn,
+} from "./stream.ts"
 import type {
   ChannelOptions,
   FloatArray,
@@ -23,11 +45,11 @@ import type {
   Operands,
   OutOption,
   Owned,
+  PerChannel,
   Saved,
   Statistics,
 } from "./types.ts"
-import { countOf } from "./view.ts"
-import { columns } from "./wasm.ts"
+import { columns, roles } from "./wasm.ts"
 
 /** What `forward` returns, and may be told to fill. */
 export interface Forward<Y extends NdArray> {
@@ -58,83 +80,144 @@ export function forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArr
   x: NdArray<T>,
   options?: ForwardOptions<Y, T>,
 ): Forward<Y> {
-  return forwardInto<T, Y>(x, options, "out.y")
+  const given: ForwardOptions<Y, T> = checkOptions(options, "options", forwardNames, alsoSaved) ?? {}
+  const out = checkOptions(given.out, "out", ["y", "saved"])
+  const saved = out?.saved === undefined ? emptySaved() : out.saved
+  const y = normalize(x, given, out?.y, "out.y", saved, out?.saved === undefined ? "fresh" : "given")
+  return out?.y && out.saved ? (out as Forward<Y>) : { y, saved }
 }
 
-/** The same, for callers to whose users `out.y` has another name. */
-export function forwardInto<T extends FloatArray, Y extends NdArray<Like<T>>>(
-  x: NdArray<T>,
-  options: ForwardOptions<Y, T> | undefined,
-  outName: string,
-): Forward<Y> {
-  const array = checkArray(x, "x")
-  const given: ForwardOptions<Y, T> = checkOptions(options, "options", forwardNames, alsoSaved) ?? {}
-  const channels = checkChannelOptions(array, given)
-  const { view, length } = channels
-  const frozen = isGiven(given)
-  const statistics = frozen ? checkStatistics(given, length) : undefined
-  if (!frozen && length > 0) checkSomeElements(countOf(view), 1, "x")
-  const residual = checkResidual(given.residual, array)
-  const weights = checkWeights(given.weights, array.shape, channels.kept, frozen ? undefined : 0)
-  const relu = channels.activation === "relu"
-  const out = checkOptions(given.out, "out", ["y", "saved"])
-  const result = out?.y === undefined ? (emptyLike(array) as unknown as Y) : out.y
-  const y = out?.y === undefined ? ordinary(result) : checkOut(result, array, { x: array, residual }, outName)
-  checkApart(y.data, `${outName}.data`, weights?.data, "weights")
-  // The backward pass looks where the ReLU was 0.
-  if (relu) checkApart(y.data, `${outName}.data`, residual?.data, "residual.data")
-  const saved =
-    out?.saved === undefined
-      ? {
-          mean: new Float64Array(length),
-          variance: new Float64Array(length),
-          count: new Float64Array(length),
-          gamma: channels.gamma ? new Float64Array(length) : null,
-          beta: channels.beta ? new Float64Array(length) : null,
-        }
-      : checkSavedOut(out.saved, channels, statistics, {
-          "x.data": array.data,
-          [`${outName}.data`]: y.data,
-          "residual.data": residual?.data,
-          weights: weights?.data,
-        })
-  // From here on something is written.
-  for (const each of [array, y, residual, weights]) if (each) checkHeld(each)
-  Object.assign(saved, {
-    epsilon: channels.epsilon,
-    axis: channels.axis,
-    activation: channels.activation,
-    frozen,
-    inPlace: isSame(y, array),
-    ...((residual || out?.saved?.hasResidual) && { hasResidual: residual !== undefined }),
-    ...((weights || out?.saved?.hasWeights) && { hasWeights: weights !== undefined }),
-  })
-  saved.gamma?.set(channels.gamma as ArrayLike<number>)
-  saved.beta?.set(channels.beta as ArrayLike<number>)
-  if (statistics) {
-    if (weights) saved.count.set(weights.totals)
-    else saved.count.fill(countOf(view))
-    saved.mean.set(statistics.mean)
-    saved.variance.set(statistics.variance)
-  }
+/** To be filled, vectors and all. */
+export function emptySaved(): Saved {
+  const none = new Float64Array(0)
+  const settings = { epsilon: 0, axis: [], activation: null, frozen: false, inPlace: false }
+  return { mean: none, variance: none, count: none, gamma: null, beta: null, ...settings }
+}
 
-  const kernels = kernelsOf(array)
-  const map = { epsilon: channels.epsilon, relu, residual, weights: frozen ? undefined : weights }
-  applyMap(view, array, y, map, (tile, port) => {
-    if (statistics) {
-      writeColumn(columns.mean, tile, saved.mean, 0)
-      writeColumn(columns.variance, tile, saved.variance, 0)
-    } else {
-      reduceTile(view, tile, kernels, port, weights)
-      readColumn(columns.mean, tile, saved.mean)
-      readColumn(columns.variance, tile, saved.variance)
-      readCount(tile, weights, saved.count)
+/** What the options of `forward` and `infer` have in common, and a layer tells. */
+export interface Told extends ChannelOptions, Operands<FloatArray> {
+  mean?: Maybe<PerChannel>
+  variance?: Maybe<PerChannel>
+}
+
+export type Mutable<S> = { -readonly [N in keyof S]: S[N] }
+
+/**
+ * Computes y, in `target` if there is one, and saves what `backward` needs, if it is to. All is judged before anything is
+ * written, and first read into variables: reading what a user passes may run code that calls the package again.
+ *
+ * @param given judged as far as its names go
+ * @param name of `target`
+ * @param vectors of `saved`: to be made, given by the user, or a layer's own
+ */
+export function normalize<Y extends NdArray>(
+  x: NdArray,
+  given: Told,
+  target: Y | undefined,
+  name: "out" | "out.y",
+  saved?: Mutable<Saved>,
+  vectors?: "fresh" | "given" | "own",
+): Y {
+  const shape = checkShapeOf(x, "x")
+  const data = checkData(x, shape, "x")
+  const view = checkChannelView(shape, given.axis, "axis")
+  const length = view.statistics
+  const gamma = checkPerChannel(given.gamma, length, "gamma")
+  const beta = checkPerChannel(given.beta, length, "beta")
+  const epsilon = given.epsilon === undefined ? defaultEpsilon : given.epsilon
+  if (!isEpsilon(epsilon)) throw notEpsilon(epsilon, "epsilon")
+  const activation = checkActivation(given.activation)
+  const mean = checkPerChannel(given.mean, length, "mean")
+  const variance = checkVariance(given.variance, length, "variance")
+  const frozen = checkBothGiven(mean, variance, saved !== undefined)
+  if (!frozen && length > 0) checkSomeElements(view.count, 1, "x")
+  const residual = checkResidual(given.residual, shape, data)
+  const weights = saved && checkWeights(given.weights, shape, view.kept, frozen ? undefined : 0)
+  const result = target === undefined ? (emptyLike(data, shape) as NdArray as Y) : target
+  const y = target === undefined ? result.data : checkLike(target, name, shape, data)
+  if (vectors === "given") checkSavedOut(saved as Saved, length, gamma, beta)
+
+  entered[0] = data
+  entered[1] = residual
+  entered[2] = weights?.data
+  entered[3] = mean
+  entered[4] = variance
+  entered[5] = gamma
+  entered[6] = beta
+  entered[7] = y
+  if (vectors === "given") enterSaved(saved as Saved)
+  checkApart(name === "out" ? namesOfOut : namesOfY, 7, activation && saved ? sameBeforeRelu : same)
+
+  open(view, data)
+  use(roles.out, y, 0)
+  if (residual) use(roles.residual, residual, 2)
+  if (weights) {
+    // Those of given statistics are only counted.
+    if (frozen) checkHeld(weights.data, elements(weights.shape))
+    else weigh(weights)
+  }
+  // From here on something is written.
+  if (saved) {
+    if (vectors === "fresh") makeVectors(saved, length, gamma !== undefined, beta !== undefined)
+    saved.epsilon = epsilon
+    saved.axis = view.axis
+    saved.activation = activation
+    saved.frozen = frozen
+    saved.inPlace = isSame(y, data)
+    if (residual || saved.hasResidual) saved.hasResidual = residual !== undefined
+    if (weights || saved.hasWeights) saved.hasWeights = weights !== undefined
+    copyNumbers(gamma, saved.gamma)
+    copyNumbers(beta, saved.beta)
+    if (frozen) {
+      copyNumbers(mean, saved.mean)
+      copyNumbers(variance, saved.variance)
+      if (weights) saved.count.set(weights.totals)
+      else saved.count.fill(view.count)
     }
-    writeColumn(columns.gamma, tile, saved.gamma ?? undefined, 1)
-    writeColumn(columns.beta, tile, saved.beta ?? undefined, 0)
-    return statistics ? [] : [port]
-  })
-  return out?.y && out.saved ? (out as Forward<Y>) : { y: result, saved: saved as Saved }
+  }
+  scalars[0] = epsilon
+  while (nextTile()) {
+    if (saved && !frozen) {
+      reduceTile()
+      readColumn(columns.mean, saved.mean)
+      readColumn(columns.variance, saved.variance)
+      readCount(saved.count)
+    } else {
+      writeColumn(columns.mean, mean, 0)
+      writeColumn(columns.variance, variance, 0)
+    }
+    writeColumn(columns.gamma, gamma, 1)
+    writeColumn(columns.beta, beta, 0)
+    mapTile(activation ? 1 : 0, residual ? 1 : 0, frozen ? 0 : uses.x)
+  }
+  close()
+  return result
+}
+
+const reads = ["x.data", "residual.data", "weights", "mean", "variance", "gamma", "beta"]
+const namesOfOut = [...reads, "out.data"]
+const savedNames = ["out.saved.mean", "out.saved.variance", "out.saved.count", "out.saved.gamma", "out.saved.beta"]
+const namesOfY = [...reads, "out.y.data", ...savedNames]
+// y may lie over x or the residual, what is saved over the numbers that it is of.
+const same = [1 | 2, 8, 16, 0, 32, 64]
+// The backward pass looks where the ReLU was 0, for which it needs the residual.
+const sameBeforeRelu = [1, 8, 16, 0, 32, 64]
+
+function enterSaved({ mean, variance, count, gamma, beta }: Saved): void {
+  entered[8] = mean
+  entered[9] = variance
+  entered[10] = count
+  entered[11] = gamma
+  entered[12] = beta
+}
+
+/** Vectors for what is to be saved. */
+export function makeVectors(saved: Mutable<Saved>, length: number, hasGamma: boolean, hasBeta: boolean): void {
+  saved.mean = new Float64Array(length)
+  saved.variance = new Float64Array(length)
+  saved.count = new Float64Array(length)
+  saved.gamma = hasGamma ? new Float64Array(length) : null
+  saved.beta = hasBeta ? new Float64Array(length) : null
 }
 
 /** What `infer` may be told. */
@@ -158,25 +241,7 @@ export function infer<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray
   x: NdArray<T>,
   options: InferOptions<Y, T>,
 ): Y {
-  const array = checkArray(x, "x")
   const given = checkOptions(options, "options", inferNames, alsoSaved)
   if (!given) throw missing("options", "{ mean, variance }")
-  const channels = checkChannelOptions(array, given)
-  const statistics = checkStatistics(given, channels.length)
-  const residual = checkResidual(given.residual, array)
-  const result = given.out === undefined ? (emptyLike(array) as unknown as Y) : given.out
-  const y = given.out === undefined ? ordinary(result) : checkOut(result, array, { x: array, residual }, "out")
-  checkApart(y.data, "out.data", statistics.mean, "mean")
-  checkApart(y.data, "out.data", statistics.variance, "variance")
-  checkApart(y.data, "out.data", channels.gamma, "gamma")
-  checkApart(y.data, "out.data", channels.beta, "beta")
-  const map = { epsilon: channels.epsilon, relu: channels.activation === "relu", residual }
-  applyMap(channels.view, array, y, map, (tile) => {
-    writeColumn(columns.mean, tile, statistics.mean, 0)
-    writeColumn(columns.variance, tile, statistics.variance, 0)
-    writeColumn(columns.gamma, tile, channels.gamma, 1)
-    writeColumn(columns.beta, tile, channels.beta, 0)
-    return []
-  })
-  return result
+  return normalize(x, given, given.out, "out")
 }

@@ -1,54 +1,36 @@
-import { DisposedError, OutOfMemoryError } from "./errors.ts"
-import type { FloatArray, NdArray } from "./types.ts"
-import {
-  allocateBytes,
-  callAddress,
-  channelsAddress,
-  freeBytes,
-  linearMemory,
-  stagingAddress,
-  stagingLength,
-  tileLength,
-  viewAddress,
-} from "./wasm.ts"
+import type { FloatArray } from "./types.ts"
+import { kernel, start } from "./wasm.ts"
 
-/** Views of all of the linear memory, and where in it the kernels look. */
-interface Heap {
-  readonly buffer: ArrayBufferLike
-  readonly float32: Float32Array
-  readonly float64: Float64Array
-  readonly uint32: Uint32Array
-  /** Byte addresses. */
-  readonly call: number
-  readonly channels: number
-  readonly view: number
-  readonly staging: number
-  /** Bytes of each of the staging buffers. */
-  readonly stagingBytes: number
-  /** Most channels of a piece. */
-  readonly tile: number
-}
+/** Views of all of the linear memory, made anew after it grew: not to be kept across what may allocate. */
+export let float32: Float32Array
+export let float64: Float64Array
+export let uint32: Uint32Array
+let buffer: ArrayBufferLike | undefined
 
-let current: Heap | undefined
+/** Where in it the kernels look: byte addresses. */
+export let callAt = 0
+export let channelsAt = 0
+export let viewAt = 0
+export let stagingAt = 0
+/** Bytes of each of the staging buffers. */
+export let stagingBytes = 0
+/** Most channels of a piece. */
+export let tileChannels = 0
 
-/** The views; made anew after the memory grew, so fetch them after anything that may allocate. */
-export function heap(): Heap {
-  const { buffer } = linearMemory()
-  if (current?.buffer !== buffer) {
-    current = {
-      buffer,
-      float32: new Float32Array(buffer),
-      float64: new Float64Array(buffer),
-      uint32: new Uint32Array(buffer),
-      call: callAddress(),
-      channels: channelsAddress(),
-      view: viewAddress(),
-      staging: stagingAddress(),
-      stagingBytes: stagingLength(),
-      tile: tileLength(),
-    }
-  }
-  return current
+/** Makes the views, at the first use and after whatever may have grown the memory; starts the kernels if nothing has yet. */
+export function attach(): void {
+  start()
+  if (buffer === kernel.memory.buffer) return
+  buffer = kernel.memory.buffer
+  float32 = new Float32Array(buffer)
+  float64 = new Float64Array(buffer)
+  uint32 = new Uint32Array(buffer)
+  callAt = kernel.bn_call_ptr()
+  channelsAt = kernel.bn_channels_ptr()
+  viewAt = kernel.bn_view_ptr()
+  stagingAt = kernel.bn_staging_ptr()
+  stagingBytes = kernel.bn_staging_len()
+  tileChannels = kernel.bn_tile_len()
 }
 
 /** Bytes of elements copied into and out of the staging buffers since the start. */
@@ -56,32 +38,30 @@ export const traffic = { in: 0, out: 0 }
 
 /** Copies a run of elements from an ordinary array to a byte address. */
 export function copyIn(from: FloatArray, start: number, length: number, address: number): void {
-  const { to, at } = elementsAt(from, address)
-  if (length < shortRun) {
-    for (let i = 0; i < length; i++) to[at + i] = from[start + i] as number
-  } else {
-    to.set(length === from.length ? from : from.subarray(start, start + length), at)
-  }
-  traffic.in += length * from.BYTES_PER_ELEMENT
+  const bytes = from.BYTES_PER_ELEMENT
+  const to = bytes === 4 ? float32 : float64
+  const at = address / bytes
+  if (length < shortRun) for (let i = 0; i < length; i++) to[at + i] = from[start + i] as number
+  else to.set(length === from.length ? from : from.subarray(start, start + length), at)
+  traffic.in += length * bytes
 }
 
 /** Copies a run of elements from a byte address to an ordinary array. */
 export function copyOut(address: number, to: FloatArray, start: number, length: number): void {
-  const { to: from, at } = elementsAt(to, address)
-  if (length < shortRun) {
-    for (let i = 0; i < length; i++) to[start + i] = from[at + i] as number
-  } else {
-    to.set(from.subarray(at, at + length), start)
-  }
-  traffic.out += length * to.BYTES_PER_ELEMENT
+  const bytes = to.BYTES_PER_ELEMENT
+  const from = bytes === 4 ? float32 : float64
+  const at = address / bytes
+  if (length < shortRun) for (let i = 0; i < length; i++) to[start + i] = from[at + i] as number
+  else to.set(from.subarray(at, at + length), start)
+  traffic.out += length * bytes
 }
 
 // Below this a loop beats the cost of a subarray.
 const shortRun = 24
 
-function elementsAt(like: FloatArray, address: number): { to: FloatArray; at: number } {
-  const { float32, float64 } = heap()
-  return like.BYTES_PER_ELEMENT === 4 ? { to: float32, at: address / 4 } : { to: float64, at: address / 8 }
+/** Whether a view is of the library's memory. */
+export function isOurs(view: ArrayBufferView): boolean {
+  return view.buffer === buffer
 }
 
 /** The user's live allocations, by address. */
@@ -100,69 +80,22 @@ function above(address: number): number {
   return low
 }
 
-/** Where the elements of a view lie: an ordinary array, inside one live allocation, or astray in our memory. */
-export function residence(view: ArrayBufferView): "ordinary" | "resident" | "stray" {
-  if (!current || view.buffer !== heap().buffer) return "ordinary"
-  const index = above(view.byteOffset) - 1
-  const start = addresses[index]
-  if (start === undefined) return "stray"
-  const end = start + (lengths[index] as number)
-  return view.byteOffset + view.byteLength <= end ? "resident" : "stray"
+/** Whether a view of our memory lies inside one live allocation. */
+export function isLive({ byteOffset, byteLength }: ArrayBufferView): boolean {
+  const index = above(byteOffset) - 1
+  return index >= 0 && byteOffset + byteLength <= (addresses[index] as number) + (lengths[index] as number)
 }
 
-const disposeSymbol: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose")
+/** Enters an allocation. */
+export function enter(address: number, byteLength: number): void {
+  const index = above(address)
+  addresses.splice(index, 0, address)
+  lengths.splice(index, 0, byteLength)
+}
 
-/** An array on the library's memory. */
-export class Resident<T extends FloatArray> implements NdArray<T> {
-  readonly shape: readonly number[]
-  readonly #length: number
-  readonly #bytes: 4 | 8
-  #address: number | undefined
-  #data: T | undefined
-  declare [Symbol.dispose]: () => void
-
-  static {
-    Object.defineProperty(Resident.prototype, disposeSymbol, { value: Resident.prototype.dispose, configurable: true })
-  }
-
-  constructor(shape: readonly number[], length: number, bytes: 4 | 8) {
-    const byteLength = length * bytes
-    linearMemory()
-    const address = byteLength < 2 ** 32 ? allocateBytes(byteLength) : 0
-    if (address === 0) throw new OutOfMemoryError(byteLength)
-    const index = above(address)
-    addresses.splice(index, 0, address)
-    lengths.splice(index, 0, byteLength)
-    this.shape = shape
-    this.#length = length
-    this.#bytes = bytes
-    this.#address = address
-  }
-
-  /** The elements, fetched at each access: an `allocate` detaches views taken before. */
-  get data(): T {
-    if (this.#address === undefined) throw new DisposedError("data")
-    const buffer = heap().buffer as ArrayBuffer
-    if (this.#data?.buffer !== buffer) {
-      const View = this.#bytes === 4 ? Float32Array : Float64Array
-      this.#data = new View(buffer, this.#address, this.#length) as T
-    }
-    return this.#data as T
-  }
-
-  /** Whether `dispose` was called. */
-  get disposed(): boolean {
-    return this.#address === undefined
-  }
-
-  /** Gives the memory back. A second call does nothing. */
-  dispose(): void {
-    if (this.#address === undefined) return
-    const index = above(this.#address) - 1
-    addresses.splice(index, 1)
-    lengths.splice(index, 1)
-    freeBytes(this.#address, this.#length * this.#bytes)
-    this.#address = undefined
-    this.#data = undefined
-  }
+/** Takes an allocation out again. */
+export function leave(address: number): void {
+  const index = above(address) - 1
+  addresses.splice(index, 1)
+  lengths.splice(index, 1)
 }

@@ -1,10 +1,10 @@
 // Moments of parts, merged. Source: Chan, Golub and LeVeque 1979, as in crates/batchnorm/src/moments.rs.
-import { checkArray } from "./options/arrays.ts"
+import { checkData, checkShapeOf } from "./options/arrays.ts"
 import { checkLayerChannels } from "./options/axes.ts"
 import { checkWeights } from "./options/weights.ts"
 import { reduce } from "./reduce.ts"
 import type { Maybe, NdArray, Vector, Weights } from "./types.ts"
-import { countOf, viewOf } from "./view.ts"
+import { viewOf } from "./view.ts"
 
 /** Count, mean and m2 = Σ(x-μ)² of each channel, each with what its additions rounded away. */
 export interface Parts {
@@ -32,15 +32,15 @@ export function partsOf(
   axis: readonly number[],
   weights?: Maybe<Weights>,
 ): Parts {
-  const array = checkArray(x, name)
-  const { shape } = array
-  const { kept } = checkLayerChannels(array, axis, channels, name)
+  const shape = checkShapeOf(x, name)
+  const data = checkData(x, shape, name)
+  const kept = checkLayerChannels(shape, axis, channels, name)
   const weighting = checkWeights(weights, shape, kept, undefined)
   const view = viewOf(shape, 2 ** shape.length - 1 - kept)
   const parts = noParts(channels)
-  if (countOf(view) === 0) return parts
+  if (view.count === 0) return parts
   const { count, mean, meanRest, m2 } = parts
-  reduce(view, array, weighting, { count, mean, meanRest, variance: m2 })
+  reduce(view, data, weighting, mean, m2, meanRest, count)
   for (let channel = 0; channel < channels; channel++) {
     m2[channel] = (m2[channel] as number) * (count[channel] as number)
   }

@@ -33,7 +33,7 @@ export class Moments {
   constructor(channels: number, options?: { axis?: number | readonly number[] | undefined }) {
     const given = checkOptions(options, "options", ["axis"]) ?? {}
     this.channels = checkChannels(channels)
-    this.axis = Object.freeze(layerAxes(given.axis ?? -1))
+    this.axis = layerAxes(given.axis ?? -1)
     this.#parts = noParts(channels)
   }
 

@@ -2,8 +2,8 @@ import { eachBatch } from "./batches.ts"
 import { infer } from "./forward.ts"
 import { jsonNumber } from "./json.ts"
 import { merge, noParts, type Parts, partsOf } from "./merge.ts"
-import { checkArray } from "./options/arrays.ts"
-import { checkLayerChannels, layerAxes } from "./options/axes.ts"
+import { checkShapeOf } from "./options/arrays.ts"
+import { checkLayerChannels, elementsAlong, layerAxes } from "./options/axes.ts"
 import { checkSomeBatches } from "./options/batches.ts"
 import { checkJsonAxes, checkJsonNumbers, checkRecord, checkSomeColumns, checkVersion } from "./options/json.ts"
 import { checkVariances } from "./options/numbers.ts"
@@ -27,7 +27,7 @@ export class Standardizer {
    */
   constructor(options?: { axis?: number | readonly number[] | undefined }) {
     const given = checkOptions(options, "options", ["axis"]) ?? {}
-    this.axis = Object.freeze(layerAxes(given.axis ?? -1))
+    this.axis = layerAxes(given.axis ?? -1)
   }
 
   /**
@@ -58,7 +58,7 @@ export class Standardizer {
     return eachBatch(
       batches,
       (batch, name) => {
-        parts ??= noParts(checkLayerChannels(checkArray(batch, name), this.axis, undefined, name).channels)
+        parts ??= noParts(this.#columnsOf(batch, name))
         merge(parts, partsOf(batch, name, parts.count.length, this.axis))
       },
       () => {
@@ -123,13 +123,18 @@ export class Standardizer {
     return standardizer
   }
 
+  #columnsOf(batch: NdArray, name: string): number {
+    const shape = checkShapeOf(batch, name)
+    return elementsAlong(shape, checkLayerChannels(shape, this.axis, undefined, name))
+  }
+
   #map<T extends FloatArray, Y extends NdArray<Like<T>>>(
     x: NdArray<T>,
     options: OutOption<Y> | undefined,
     map: { readonly mean: Vector; readonly variance: Vector; readonly gamma?: Vector; readonly beta?: Vector },
   ): Y {
     const { out } = checkOptions(options, "options", ["out"]) ?? {}
-    checkLayerChannels(checkArray(x, "x"), this.axis, map.mean.length, "x")
+    checkLayerChannels(checkShapeOf(x, "x"), this.axis, map.mean.length, "x")
     return infer<T, Y>(x, { ...map, epsilon: 0, axis: this.axis, out })
   }
 }

@@ -1,231 +1,276 @@
 // How arrays meet the kernels: in tiles of channels, each in pieces, resident ones where they lie, others through the
 // staging buffers. A piece ends where a block does, so the bits do not depend on it.
-import { copyIn, copyOut, heap } from "./memory.ts"
-import { type Checked, checkHeld } from "./options/arrays.ts"
+//
+// One call runs at a time, so its state lies in variables of this file, and no pass allocates:
+//
+//   open(view, x), use(…)        the arrays
+//   while (nextTile())
+//     writeColumn(…)             numbers per channel
+//     while (nextPiece())
+//       load(…), a kernel, store(…)
+//     readColumn(…)
+//   close()
+import {
+  callAt,
+  channelsAt,
+  copyIn,
+  copyOut,
+  float64,
+  isOurs,
+  stagingAt,
+  stagingBytes,
+  tileChannels,
+  uint32,
+} from "./memory.ts"
+import { checkHeld, elements } from "./options/arrays.ts"
+import type { FloatArray } from "./types.ts"
 import type { Axis, Packing, View } from "./view.ts"
-import { roles, words } from "./wasm.ts"
+import { columns, roles, words } from "./wasm.ts"
 import { spread, type Weighting } from "./weighting.ts"
-
-/** Some channels: outers and all their channels, or channels of one outer. */
-export interface Tile {
-  /** The first statistic, and how many. */
-  readonly start: number
-  readonly length: number
-  readonly pieces: readonly Piece[]
-}
-
-/** A part of a tile that the kernels see at once; along each axis of the view a start and a size. */
-interface Piece {
-  readonly outer: number
-  readonly outers: number
-  readonly row: number
-  readonly rows: number
-  readonly channel: number
-  readonly channels: number
-  readonly inner: number
-  readonly inners: number
-}
 
 /** Bytes of the channels-first tiles of resident arrays: so many that a second pass finds them in cache. */
 const cacheBytes = 1 << 18
 
-/** The tiles of a view. `staged`: some array is not resident, so that a piece must fit a staging buffer. */
-export function* tilesOf(view: View, bytes: number, staged: boolean): Generator<Tile> {
-  const { outer: outers, reduce, channels, inner } = view
-  const { stagingBytes, tile } = heap()
-  const capacity = staged ? stagingBytes / bytes : Number.POSITIVE_INFINITY
-  const cached = Math.min(capacity, inner === 1 ? capacity : cacheBytes / bytes)
-  const perOuter = reduce * channels * inner
+/** Bytes of a weight, which is f64 whatever x is. */
+const weightBytes = 8
 
-  if (outers > 1 && channels <= tile && perOuter <= capacity) {
-    const most = Math.min(Math.floor(tile / channels), Math.max(1, Math.floor(cached / perOuter)))
-    for (let outer = 0; outer < outers; outer += most) {
-      const count = Math.min(most, outers - outer)
-      yield { start: outer * channels, length: count * channels, pieces: [whole(view, outer, count, 0, channels)] }
-    }
-    return
+/** dresidual lies where dy did, in its staging buffer; the kernels do not know it. */
+const dresidual = 5
+
+/** Sets of arrays, for {@link load} and {@link store}: bits by role. */
+export const uses = { x: 1, dy: 2, out: 4, residual: 8, weights: 16, dresidual: 32 } as const
+
+/** The arrays of the call, by role. */
+const arrays: (FloatArray | undefined)[] = [undefined, undefined, undefined, undefined, undefined, undefined]
+/** The staging buffer of each; below 0: it is used where it lies. */
+const slots: number[] = [0, 0, 0, 0, 0, 0]
+let weighting: Weighting | undefined
+let view: View
+/** Whether x, and so whatever is like it, is of f64. */
+export let double = false
+/** Some array goes through a staging buffer, which a piece must then fit. */
+let isStaged = false
+/** Numbers that no pass can hand on without making an object of them, were they arguments: ε. */
+export const scalars: Float64Array = new Float64Array(1)
+
+// The tile: outers and all their channels, or channels of one outer.
+let outer = 0
+let outers = 0
+let channel = 0
+let channels = 0
+let outerStep = 0
+let channelStep = 0
+let capacity = 0
+/** Its first statistic, and how many it has. */
+export let tileStart = 0
+let tileLength = 0
+
+// The piece: a part of the tile that the kernels see at once. No row: before the first.
+let row = -1
+let rows = 0
+let rowStep = 0
+let inner = 0
+let inners = 0
+let innerStep = 0
+/** Whether it is the first of its tile, and the last: 0 or 1. */
+export let begin = 0
+export let end = 0
+
+/** Starts on an array x, seen through a view. `copied`: as of {@link use}. */
+export function open(seen: View, x: FloatArray, copied?: boolean): void {
+  view = seen
+  double = x.BYTES_PER_ELEMENT === 8
+  weighting = undefined
+  isStaged = false
+  use(roles.x, x, 0, copied)
+  // How far the steps lead is not known until all arrays are.
+  outerStep = 0
+  row = -1
+}
+
+/** Has an array in the call, like x. `slot`: its staging buffer; `copied`: it goes through that wherever it lies. */
+export function use(role: number, array: FloatArray, slot: number, copied = false): void {
+  checkHeld(array, view.count * view.statistics)
+  arrays[role] = array
+  slots[role] = copied || view.packing || !isOurs(array) ? slot : -1
+  isStaged ||= (slots[role] as number) >= 0
+}
+
+/** Writes dresidual, of which the staging buffer of dy holds the elements. */
+export function useDresidual(array: FloatArray): void {
+  use(dresidual, array, slots[roles.dy] as number, true)
+}
+
+/** Has weights in the call, in the last staging buffer. */
+export function weigh(weights: Weighting): void {
+  checkHeld(weights.data, elements(weights.shape))
+  weighting = weights
+  slots[roles.weights] = 3
+  isStaged = true
+}
+
+/** Whether there are weights. */
+export function isWeighted(): boolean {
+  return weighting !== undefined
+}
+
+/** Forgets the arrays, which may be collected then. */
+export function close(): void {
+  arrays.fill(undefined)
+  weighting = undefined
+}
+
+/** Goes on to the next tile, if there is one; each `while` over the pieces then is a pass. */
+export function nextTile(): boolean {
+  if (outerStep === 0) measureTiles()
+  channel += channelStep
+  if (channel >= view.channels) {
+    channel = 0
+    outer += outerStep
   }
-  const width = widthOf(view, capacity, cached, tile)
-  for (let outer = 0; outer < outers; outer++) {
-    for (let channel = 0; channel < channels; channel += width) {
-      const count = Math.min(width, channels - channel)
-      const pieces = piecesOf(view, outer, channel, count, capacity)
-      yield { start: outer * channels + channel, length: count, pieces }
-    }
+  if (outer >= view.outer || view.channels === 0) return false
+  outers = Math.min(outerStep, view.outer - outer)
+  channels = Math.min(channelStep, view.channels - channel)
+  tileStart = outer * view.channels + channel
+  tileLength = outers * channels
+  const isWhole = outers * view.reduce * channels * view.inner <= capacity
+  innerStep = isWhole ? view.inner : Math.min(view.inner, capacity)
+  rowStep = view.reduce
+  if (!isWhole) {
+    const fitting = Math.floor(capacity / (channels * view.inner) / view.blockRows) * view.blockRows
+    rowStep = innerStep < view.inner ? 1 : fitting
   }
+  return true
+}
+
+/** How many outers and channels a tile has. */
+function measureTiles(): void {
+  const bytes = weighting || double ? weightBytes : 4
+  capacity = isStaged ? stagingBytes / bytes : Number.POSITIVE_INFINITY
+  const cached = Math.min(capacity, view.inner === 1 ? capacity : cacheBytes / bytes)
+  const perOuter = view.count * view.channels
+  if (view.outer > 1 && view.channels <= tileChannels && perOuter <= capacity) {
+    outerStep = Math.min(Math.floor(tileChannels / view.channels), Math.max(1, Math.floor(cached / perOuter)))
+    channelStep = view.channels
+  } else {
+    outerStep = 1
+    channelStep = widthOf(cached)
+  }
+  outer = -outerStep
+  channel = view.channels
 }
 
 /** How many channels a tile of one outer has. */
-function widthOf({ reduce, channels, inner, blockRows }: View, capacity: number, cached: number, tile: number): number {
-  const perChannel = reduce * inner
-  const most = Math.min(channels, tile)
-  if (inner > 1 && perChannel <= cached) return Math.min(most, Math.floor(cached / Math.max(1, perChannel)))
+function widthOf(cached: number): number {
+  const most = Math.min(view.channels, tileChannels)
+  if (view.inner > 1 && view.count <= cached) return Math.min(most, Math.floor(cached / Math.max(1, view.count)))
+  if (!isStaged) return view.inner === 1 ? most : 1
   // A block at least must fit; whole segments where they do.
-  const least = inner === 1 ? blockRows : blockRows * Math.min(inner, capacity)
-  if (capacity === Number.POSITIVE_INFINITY) return inner === 1 ? most : 1
+  const least = view.blockRows * Math.min(view.inner, capacity)
   return Math.max(1, Math.min(most, Math.floor(capacity / least)))
 }
 
-function piecesOf(view: View, outer: number, channel: number, channels: number, capacity: number): Piece[] {
-  const { reduce, inner, blockRows } = view
-  if (reduce * channels * inner <= capacity) return [whole(view, outer, 1, channel, channels)]
-  const pieces: Piece[] = []
-  const inners = Math.min(inner, capacity)
-  const most = inners < inner ? 1 : Math.floor(capacity / (channels * inner) / blockRows) * blockRows
-  for (let row = 0; row < reduce; row += most) {
-    const rows = Math.min(most, reduce - row)
-    for (let start = 0; start < inner; start += inners) {
-      const piece = { outer, outers: 1, row, rows, channel, channels }
-      pieces.push({ ...piece, inner: start, inners: Math.min(inners, inner - start) })
+/** Goes on to the next piece of the tile, if there is one; after the last the next pass begins. */
+export function nextPiece(): boolean {
+  if (row >= 0 && end === 1) {
+    row = -1
+    return false
+  }
+  begin = row < 0 ? 1 : 0
+  if (begin) {
+    row = 0
+    inner = 0
+  } else {
+    inner += innerStep
+    if (inner >= view.inner) {
+      inner = 0
+      row += rowStep
     }
   }
-  return pieces
-}
-
-function whole({ reduce, inner }: View, outer: number, outers: number, channel: number, channels: number): Piece {
-  return { outer, outers, row: 0, rows: reduce, channel, channels, inner: 0, inners: inner }
-}
-
-/** Bytes of a weight, which is f64 whatever x is. */
-export const weightBytes = 8
-
-/** A staging buffer. */
-type Slot = 0 | 1 | 2 | 3
-
-/** An array's part in a pass. */
-export interface Port {
-  readonly role: number
-  /** The staging buffer that it uses unless it is resident. */
-  readonly slot: Slot
-  /** Where its elements lie; weights are spread over the piece instead. */
-  readonly array: Checked | undefined
-  readonly read: Copy | undefined
-  readonly write: Copy | undefined
-}
-
-/** Copies a run: elements `start..start + length` of an array from or to a byte address. */
-type Copy = (start: number, length: number, address: number) => void
-
-/** An array that a pass reads. */
-export function input(array: Checked, role: number, slot: Slot): Port {
-  const { data } = checkHeld(array)
-  const read: Copy = (start, length, address) => copyIn(data, start, length, address)
-  return { role, slot, array, read, write: undefined }
-}
-
-/** An array that a pass writes; its staging buffer may be that of an input. */
-export function output(array: Checked, role: number, slot: Slot): Port {
-  const { data } = checkHeld(array)
-  const write: Copy = (start, length, address) => copyOut(address, data, start, length)
-  return { role, slot, array, read: undefined, write }
-}
-
-/** Weights that a pass reads, in the last staging buffer. */
-export function weigh(weights: Weighting): Port {
-  const held = checkHeld(weights)
-  const read: Copy = (start, length, address) => spread(held, start, length, address)
-  return { role: roles.weights, slot: 3, array: undefined, read, write: undefined }
-}
-
-/** Whether an array of this view goes through a staging buffer. */
-export function isStaged(view: View, array: Checked | undefined): boolean {
-  return view.packing !== undefined || !array?.resident
-}
-
-/**
- * Runs a kernel on each piece of a tile. `held`: inputs that, in a tile of one piece, still lie in their staging buffers
- * from the pass before.
- */
-export function pass(
-  view: View,
-  tile: Tile,
-  ports: readonly Port[],
-  held: readonly Port[],
-  run: (begin: boolean, end: boolean) => void,
-): void {
-  const { pieces } = tile
-  for (let index = 0; index < pieces.length; index++) {
-    const piece = pieces[index] as Piece
-    writeCall(view, piece)
-    for (const port of ports) {
-      writePlace(view, piece, port)
-      const isHeld = pieces.length === 1 && held.includes(port)
-      if (port.read && !isHeld && isStaged(view, port.array)) move(view, piece, port, port.read)
-    }
-    run(index === 0, index === pieces.length - 1)
-    for (const port of ports) {
-      if (port.write && isStaged(view, port.array)) move(view, piece, port, port.write)
-    }
-  }
-}
-
-function writeCall(view: View, piece: Piece): void {
-  const { uint32, call } = heap()
-  const at = call / 4
-  uint32[at + words.outer] = piece.outers
-  uint32[at + words.rows] = piece.rows
-  uint32[at + words.channels] = piece.channels
-  uint32[at + words.inner] = piece.inners
+  rows = Math.min(rowStep, view.reduce - row)
+  inners = Math.min(innerStep, view.inner - inner)
+  end = row + rows >= view.reduce && inner + inners >= view.inner ? 1 : 0
+  const at = callAt / 4
+  uint32[at + words.outer] = outers
+  uint32[at + words.rows] = rows
+  uint32[at + words.channels] = channels
+  uint32[at + words.inner] = inners
   uint32[at + words.channelsLast] = view.inner === 1 ? 1 : 0
   uint32[at + words.copies] = view.copies
   uint32[at + words.blockRows] = view.blockRows
   uint32[at + words.blocks] = view.blocks
+  return true
 }
 
-function writePlace(view: View, piece: Piece, { role, array, slot }: Port): void {
-  const { uint32, call, staging, stagingBytes } = heap()
-  const at = call / 4 + words.arrays + role * 3
-  if (!array || isStaged(view, array)) {
-    uint32[at] = staging + slot * stagingBytes
-    uint32[at + 2] = piece.channels * piece.inners
-    uint32[at + 1] = piece.rows * piece.channels * piece.inners
-  } else {
-    const row = view.channels * view.inner
-    const start = ((piece.outer * view.reduce + piece.row) * view.channels + piece.channel) * view.inner + piece.inner
-    uint32[at] = array.data.byteOffset + start * array.data.BYTES_PER_ELEMENT
-    uint32[at + 2] = row
-    uint32[at + 1] = view.reduce * row
+/**
+ * Places a set of arrays for the kernels, and copies in those that are staged. `held` of them still lie in their staging
+ * buffers from the pass before, if the tile is one piece.
+ */
+export function load(set: number, held: number): void {
+  const copied = set & ~uses.out & ~(begin && end ? held : 0)
+  for (let role = 0; role < dresidual; role++) {
+    if (!(set & (1 << role))) continue
+    place(role)
+    if (copied & (1 << role) && (slots[role] as number) >= 0) move(role, false)
   }
 }
+
+/** Copies a set of arrays out of their staging buffers, those that are staged. */
+export function store(set: number): void {
+  if (set & uses.out && (slots[roles.out] as number) >= 0) move(roles.out, true)
+  if (set & uses.dresidual) move(dresidual, true)
+}
+
+function place(role: number): void {
+  const at = callAt / 4 + words.arrays + role * 3
+  const slot = slots[role] as number
+  if (slot >= 0) {
+    uint32[at] = stagingAt + slot * stagingBytes
+    uint32[at + 2] = channels * inners
+    uint32[at + 1] = rows * channels * inners
+  } else {
+    const array = arrays[role] as FloatArray
+    const perRow = view.channels * view.inner
+    uint32[at] = array.byteOffset + startOf(outer, row) * array.BYTES_PER_ELEMENT
+    uint32[at + 2] = perRow
+    uint32[at + 1] = view.reduce * perRow
+  }
+}
+
+/** Where a row of the piece begins in its array. */
+function startOf(o: number, r: number): number {
+  return ((o * view.reduce + r) * view.channels + channel) * view.inner + inner
+}
+
+// What is being copied: the array, and where in its staging buffer.
+let moved: FloatArray | undefined
+let isOut = false
+let address = 0
 
 /** Copies a piece between an array and its staging buffer, in runs as long as both lie without gaps. */
-function move(view: View, piece: Piece, { array, slot }: Port, copy: Copy): void {
-  const { staging, stagingBytes } = heap()
-  const bytes = array?.data.BYTES_PER_ELEMENT ?? weightBytes
-  let address = staging + slot * stagingBytes
-  const run = (start: number, length: number) => {
-    copy(start, length, address)
-    address += length * bytes
-  }
-  if (view.packing) {
-    movePacked(view.packing, view, piece, run)
-    return
-  }
-  const { outer, outers, row, rows, channel, channels, inner, inners } = piece
-  const start = (o: number, r: number) => ((o * view.reduce + r) * view.channels + channel) * view.inner + inner
+function move(role: number, out: boolean): void {
+  moved = arrays[role]
+  isOut = out
+  address = stagingAt + (slots[role] as number) * stagingBytes
   const length = channels * inners
-  if (length === view.channels * view.inner) {
+  if (view.packing) {
+    movePacked(view.packing)
+  } else if (length === view.channels * view.inner) {
     // Whole rows follow each other; whole outers too.
-    if (length * rows * outers > 0) run(start(outer, row), outers * rows * length)
-    return
+    if (length * rows * outers > 0) run(startOf(outer, row), outers * rows * length)
+  } else {
+    for (let o = outer; o < outer + outers; o++) {
+      for (let r = row; r < row + rows; r++) run(startOf(o, r), length)
+    }
   }
-  for (let o = outer; o < outer + outers; o++) {
-    for (let r = row; r < row + rows; r++) run(start(o, r), length)
-  }
+  moved = undefined
 }
 
 /** The same for a packed view: [major][minor] is [reduce][channels] or [channels][inner]. */
-function movePacked(
-  { major, minor }: Packing,
-  view: View,
-  piece: Piece,
-  run: (start: number, length: number) => void,
-): void {
+function movePacked({ major, minor }: Packing): void {
   const last = (minor.at(-1) as Axis).size
   const [first, count, from, length] =
-    view.inner === 1
-      ? [piece.row, piece.rows, piece.channel, piece.channels]
-      : [piece.channel, piece.channels, piece.inner, piece.inners]
+    view.inner === 1 ? [row, rows, channel, channels] : [channel, channels, inner, inners]
   for (let index = first; index < first + count; index++) {
     const start = offsetOf(index, major)
     for (let next = from; next < from + length; ) {
@@ -234,6 +279,14 @@ function movePacked(
       next = end
     }
   }
+}
+
+/** Copies elements `start..start + length`; weights are spread instead. */
+function run(start: number, length: number): void {
+  if (!moved) spread(weighting as Weighting, start, length, address)
+  else if (isOut) copyOut(address, moved, start, length)
+  else copyIn(moved, start, length, address)
+  address += length * (moved ? moved.BYTES_PER_ELEMENT : weightBytes)
 }
 
 /** Where the element with this index among some axes lies. */
@@ -247,27 +300,39 @@ function offsetOf(index: number, axes: readonly Axis[]): number {
   return offset
 }
 
-/** The part of a column of the channel table that a tile uses; not to be kept. */
-export function columnOf(column: number, tile: Tile): Float64Array {
-  const { float64, channels, tile: stride } = heap()
-  const at = channels / 8 + column * stride
-  return float64.subarray(at, at + tile.length)
+/** Where the tile's numbers begin in a column of the channel table. */
+function columnAt(column: number): number {
+  return channelsAt / 8 + column * tileChannels
 }
 
-/** Writes the numbers of a tile into a column of the channel table; none: `absent` for each. */
-export function writeColumn(column: number, tile: Tile, values: ArrayLike<number> | undefined, absent: number): void {
-  const { float64, channels, tile: stride } = heap()
-  const at = channels / 8 + column * stride
-  if (!values) {
-    float64.fill(absent, at, at + tile.length)
-    return
-  }
-  for (let index = 0; index < tile.length; index++) float64[at + index] = values[tile.start + index] as number
+/** The part of a column of the channel table that the tile uses; not to be kept. */
+export function columnOf(column: number): Float64Array {
+  const at = columnAt(column)
+  return float64.subarray(at, at + tileLength)
 }
 
-/** Reads a column of the channel table into the numbers of a tile. */
-export function readColumn(column: number, tile: Tile, values: Float64Array): void {
-  const { float64, channels, tile: stride } = heap()
-  const at = channels / 8 + column * stride
-  for (let index = 0; index < tile.length; index++) values[tile.start + index] = float64[at + index] as number
+/** Writes the numbers of the tile into a column of the channel table; none: `absent` for each. */
+export function writeColumn(column: number, values: ArrayLike<number> | null | undefined, absent: number): void {
+  const at = columnAt(column)
+  if (values) for (let i = 0; i < tileLength; i++) float64[at + i] = values[tileStart + i] as number
+  else float64.fill(absent, at, at + tileLength)
+}
+
+/** Reads a column of the channel table into the numbers of the tile; none: nothing. */
+export function readColumn(column: number, values: Float64Array | undefined): void {
+  if (!values) return
+  const at = columnAt(column)
+  for (let i = 0; i < tileLength; i++) values[tileStart + i] = float64[at + i] as number
+}
+
+/** Reads the counts of a tile that was reduced: sums of weights, as they were given. */
+export function readCount(values: Float64Array | undefined): void {
+  readColumn(columns.count, values)
+  if (!values || !weighting) return
+  for (let i = tileStart; i < tileStart + tileLength; i++) values[i] = (values[i] as number) / weighting.scale
+}
+
+/** Copies numbers per channel, where there are any. */
+export function copyNumbers(values: ArrayLike<number> | undefined, into: Float64Array | null): void {
+  if (values && into) for (let i = 0; i < into.length; i++) into[i] = values[i] as number
 }

@@ -1,5 +1,5 @@
 import { expand } from "./broadcast.ts"
-import { checkArray, elements } from "./options/arrays.ts"
+import { checkData, checkShapeOf, elements } from "./options/arrays.ts"
 import { checkAxes, hasAxis } from "./options/axes.ts"
 import {
   checkAboveZero,
@@ -13,7 +13,7 @@ import { checkFlag, checkOptions } from "./options/settings.ts"
 import { reduce } from "./reduce.ts"
 import { keptShape } from "./tf-nn.ts"
 import type { Broadcastable, Maybe, MeanVariance, NdArray, Vector } from "./types.ts"
-import { countOf, statisticsOf, viewOf } from "./view.ts"
+import { viewOf } from "./view.ts"
 
 /** Sums from which mean and variance follow; sums of parts add up to those of the whole. */
 export interface SufficientStatistics {
@@ -49,22 +49,22 @@ export function sufficientStatistics(
   axes?: number | readonly number[],
   options?: SufficientStatisticsOptions,
 ): SufficientStatistics {
-  const array = checkArray(x, "x")
-  const rank = array.shape.length
+  const own = checkShapeOf(x, "x")
+  const data = checkData(x, own, "x")
+  const rank = own.length
   const reduced = checkAxes(axes, rank, 2 ** rank - 1, "axes")
   const given = checkOptions(options, "options", ["shift", "keepDims"]) ?? {}
   const keepDims = checkFlag(given.keepDims, false, "keepDims")
-  const sizes = keptShape(array.shape, reduced, true)
+  const sizes = keptShape(own, reduced, true)
   const kept = ", x's with reduced axes of size 1"
   const hasShift = given.shift !== undefined && given.shift !== null
   const shift = hasShift ? checkBroadcast(given.shift as Broadcastable, sizes, "shift", kept) : undefined
 
-  const view = viewOf(array.shape, reduced)
-  const length = statisticsOf(view)
-  const count = countOf(view)
+  const view = viewOf(own, reduced)
+  const { statistics: length, count } = view
   const vector = () => new Float64Array(length)
   const [mean, variance, meanRest, shifts] = [vector(), vector(), vector(), vector()]
-  if (count > 0) reduce(view, array, undefined, { mean, variance, meanRest })
+  if (count > 0) reduce(view, data, undefined, mean, variance, meanRest)
   if (shift) expand(shift, sizes, 0, shifts)
   const [meanSs, varianceSs] = [vector(), vector()]
   for (let index = 0; index < length && count > 0; index++) {
@@ -72,7 +72,7 @@ export function sufficientStatistics(
     meanSs[index] = distance * count
     varianceSs[index] = (variance[index] as number) * count + distance * distance * count
   }
-  const shape = keptShape(array.shape, reduced, keepDims)
+  const shape = keptShape(own, reduced, keepDims)
   return {
     count: { data: Float64Array.of(count), shape: [] },
     meanSs: { data: meanSs, shape },

@@ -1,13 +1,13 @@
 import { expand } from "./broadcast.ts"
-import { applyMap, emptyLike, ordinary } from "./map.ts"
-import { checkApart, checkArray, checkOut } from "./options/arrays.ts"
+import { emptyLike, mapTile } from "./map.ts"
+import { checkApart, entered } from "./options/apart.ts"
+import { checkData, checkLike, checkShapeOf } from "./options/arrays.ts"
 import { axesOf, checkAxes, hasAxis } from "./options/axes.ts"
-import { defaultEpsilon } from "./options/channels.ts"
 import { checkBroadcast, checkStatisticsOut, checkVariances, type Parameter } from "./options/numbers.ts"
-import { checkEpsilon, checkFlag, checkOptions, checkSomeElements } from "./options/settings.ts"
+import { checkEpsilon, checkFlag, checkOptions, checkSomeElements, defaultEpsilon } from "./options/settings.ts"
 import { checkWeights } from "./options/weights.ts"
 import { reduce } from "./reduce.ts"
-import { columnOf, writeColumn } from "./stream.ts"
+import { close, columnOf, nextTile, open, scalars, tileStart, use, writeColumn } from "./stream.ts"
 import type {
   Broadcastable,
   FloatArray,
@@ -19,8 +19,8 @@ import type {
   Owned,
   Weights,
 } from "./types.ts"
-import { countOf, statisticsOf, viewOf } from "./view.ts"
-import { columns } from "./wasm.ts"
+import { viewOf } from "./view.ts"
+import { columns, roles } from "./wasm.ts"
 
 /** What `moments` may be told. */
 export interface MomentsOptions {
@@ -43,32 +43,36 @@ export interface MomentsOptions {
  * @throws ArgumentError where no element is reduced; ShapeError, StateError, DisposedError for an x that is none
  */
 export function moments(x: NdArray, axes?: number | readonly number[], options?: MomentsOptions): MeanVariance {
-  const array = checkArray(x, "x")
-  const rank = array.shape.length
-  const reduced = checkAxes(axes, rank, 2 ** rank - 1, "axes")
-  checkOptions(options, "options", ["keepDims", "weights", "out"])
+  const shape = checkShapeOf(x, "x")
+  const data = checkData(x, shape, "x")
+  const all = 2 ** shape.length - 1
+  const reduced = checkAxes(axes, shape.length, all, "axes")
+  checkOptions(options, "options", momentsNames)
   const keepDims = checkFlag(options?.keepDims, false, "keepDims")
-  const view = viewOf(array.shape, reduced)
-  const length = statisticsOf(view)
-  if (length > 0) checkSomeElements(countOf(view), 1, "x")
-  const weights = checkWeights(options?.weights, array.shape, 2 ** rank - 1 - reduced, 0)
-  const shape = keptShape(array.shape, reduced, keepDims)
-  const out = checkOptions(options?.out, "out", ["mean", "variance"])
-  const result = {
-    mean: out?.mean ?? { data: new Float64Array(length), shape },
-    variance: out?.variance ?? { data: new Float64Array(length), shape: [...shape] },
-  }
-  const mean = checkStatisticsOut(result.mean, length, "out.mean")
-  const variance = checkStatisticsOut(result.variance, length, "out.variance")
-  checkApart(mean, "out.mean.data", array.data, "x.data")
-  checkApart(variance, "out.variance.data", array.data, "x.data")
-  checkApart(variance, "out.variance.data", mean, "out.mean.data")
-  checkApart(mean, "out.mean.data", weights?.data, "weights")
-  checkApart(variance, "out.variance.data", weights?.data, "weights")
+  const view = viewOf(shape, reduced)
+  const length = view.statistics
+  if (length > 0) checkSomeElements(view.count, 1, "x")
+  const weights = checkWeights(options?.weights, shape, view.kept, 0)
+  const out = checkOptions(options?.out, "out", resultNames)
+  const mean = out?.mean ?? { data: new Float64Array(length), shape: keptShape(shape, reduced, keepDims) }
+  const variance = out?.variance ?? { data: new Float64Array(length), shape: keptShape(shape, reduced, keepDims) }
+  const meanData = checkStatisticsOut(mean, length, "out.mean")
+  const varianceData = checkStatisticsOut(variance, length, "out.variance")
 
-  reduce(view, array, weights, { mean, variance })
-  return out?.mean && out.variance ? (out as MeanVariance) : result
+  entered[0] = data
+  entered[1] = weights?.data
+  entered[2] = meanData
+  entered[3] = varianceData
+  checkApart(momentsApart, 2, none)
+
+  reduce(view, data, weights, meanData, varianceData)
+  return out?.mean && out.variance ? (out as MeanVariance) : { mean, variance }
 }
+
+const momentsNames = ["keepDims", "weights", "out"]
+const resultNames = ["mean", "variance"]
+const momentsApart = ["x.data", "weights", "out.mean.data", "out.variance.data"]
+const none = [0, 0]
 
 /** The shape of statistics: without the reduced axes, or with those of size 1. */
 export function keptShape(shape: readonly number[], reduced: number, keepDims: boolean): number[] {
@@ -95,45 +99,53 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
   epsilon?: number,
   options?: OutOption<Y>,
 ): Y {
-  const array = checkArray(x, "x")
-  const { shape } = array
+  const shape = checkShapeOf(x, "x")
+  const data = checkData(x, shape, "x")
   const optional = (value: Maybe<Broadcastable>, name: string) =>
     value === undefined || value === null ? undefined : checkBroadcast(value, shape, name)
-  const parameters = {
-    mean: checkBroadcast(mean, shape, "mean"),
-    variance: checkBroadcast(variance, shape, "variance"),
-    gamma: optional(scale, "scale"),
-    beta: optional(offset, "offset"),
-  }
-  checkVariances(parameters.variance.data, "variance")
+  const parameters = [
+    checkBroadcast(mean, shape, "mean"),
+    checkBroadcast(variance, shape, "variance"),
+    optional(scale, "scale"),
+    optional(offset, "offset"),
+  ] as const
+  checkVariances(parameters[1].data, "variance")
   const epsilonValue = checkEpsilon(epsilon, defaultEpsilon)
   checkOptions(options, "options", ["out"])
-  const result = options?.out === undefined ? (emptyLike(array) as unknown as Y) : options.out
-  const y = options?.out === undefined ? ordinary(result) : checkOut(result, array, { x: array }, "out")
-  checkApart(y.data, "out.data", parameters.mean.data, "mean")
-  checkApart(y.data, "out.data", parameters.variance.data, "variance")
-  checkApart(y.data, "out.data", parameters.beta?.data, "offset")
-  checkApart(y.data, "out.data", parameters.gamma?.data, "scale")
+  const out = options?.out
+  const result = out === undefined ? (emptyLike(data, shape) as unknown as Y) : out
+  const y = out === undefined ? result.data : checkLike(out, "out", shape, data)
+  entered[0] = data
+  parameters.forEach((parameter, index) => {
+    entered[index + 1] = parameter?.data
+  })
+  entered[5] = y
+  checkApart(["x.data", "mean", "variance", "scale", "offset", "out.data"], 5, [1])
 
   // Axes along which no parameter changes are reduced, as far as the view is concerned.
-  const constant = axesOf(2 ** shape.length - 1, shape.length).filter((axis) =>
-    Object.values(parameters).every((parameter) => sizeAt(parameter, axis, shape.length) === 1),
+  const rank = shape.length
+  const constant = axesOf(2 ** rank - 1, rank).filter((axis) =>
+    parameters.every((parameter) => sizeAt(parameter, axis, rank) === 1),
   )
   const reduced = constant.reduce((mask, axis) => mask + 2 ** axis, 0)
   const kept = shape.map((size, axis) => (hasAxis(reduced, axis) ? 1 : size))
   const view = viewOf(shape, reduced)
-  applyMap(view, array, y, { epsilon: epsilonValue, relu: false }, (tile) => {
+  open(view, data)
+  use(roles.out, y, 0)
+  scalars[0] = epsilonValue
+  while (nextTile()) {
     const column = (index: number, parameter: Parameter | undefined, absent: number) => {
-      const isWhole = parameter?.data.length === statisticsOf(view)
-      if (parameter && !isWhole) expand(parameter, kept, tile.start, columnOf(index, tile))
-      else writeColumn(index, tile, parameter?.data, absent)
+      const isWhole = parameter?.data.length === view.statistics
+      if (parameter && !isWhole) expand(parameter, kept, tileStart, columnOf(index))
+      else writeColumn(index, parameter?.data, absent)
     }
-    column(columns.mean, parameters.mean, 0)
-    column(columns.variance, parameters.variance, 0)
-    column(columns.gamma, parameters.gamma, 1)
-    column(columns.beta, parameters.beta, 0)
-    return []
-  })
+    column(columns.mean, parameters[0], 0)
+    column(columns.variance, parameters[1], 0)
+    column(columns.gamma, parameters[2], 1)
+    column(columns.beta, parameters[3], 0)
+    mapTile(0, 0, 0)
+  }
+  close()
   return result
 }
 

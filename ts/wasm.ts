@@ -1,11 +1,13 @@
 import { StateError, UnsupportedError } from "./errors.ts"
-import * as kernel from "./generated/kernel.js"
+import type * as Exports from "./generated/kernel_bg.wasm.d.ts"
 
 /** Where a start may take the kernels from. */
 export type Source = WebAssembly.Module | BufferSource
 
 let bundled: (() => Source) | undefined
-let started: WebAssembly.Memory | undefined
+
+/** The exports: numbers in, numbers out, so that they need no glue. */
+export let kernel: typeof Exports
 
 /** An entry hands over how to get at its own bytes. */
 export function setSource(source: () => Source): void {
@@ -14,16 +16,18 @@ export function setSource(source: () => Source): void {
 
 /** Whether the kernels run. */
 export function isStarted(): boolean {
-  return started !== undefined
+  return kernel !== undefined
 }
 
 /** Instantiates; the first start wins. */
 export function start(module?: WebAssembly.Module): void {
-  if (started) return
+  if (kernel) return
   if (!module && !bundled) {
     throw new StateError("batchnorm/slim carries no kernels: await init({ source }) before the first call")
   }
-  started = kernel.initSync({ module: module ?? compile((bundled as () => Source)()) }).memory
+  const compiled = module ?? compile((bundled as () => Source)())
+  const { exports } = new WebAssembly.Instance(compiled)
+  kernel = exports as unknown as typeof Exports
 }
 
 /** Compiles at once. */
@@ -57,55 +61,45 @@ function uncompiled(cause: unknown): unknown {
   })
 }
 
-/** The linear memory; starts the kernels if nothing has yet. */
-export function linearMemory(): WebAssembly.Memory {
-  if (!started) start()
-  return started as WebAssembly.Memory
+// What there is to compute. `double`: of f64, else of f32. `begin`: the first piece of its channels; `end`: the last.
+// Flags are 0 or 1, which pass into WebAssembly as they are.
+
+/** Mean, what it lost in rounding, variance and count of x, into the channel table. */
+export function momentsOf(double: boolean, weighted: boolean, begin: number, end: number): void {
+  if (weighted) kernel.bn_weighted_moments(+double, begin, end)
+  else kernel.bn_moments(+double, begin, end)
 }
 
-/** The kernels of one element type. `begin`: the first piece of its channels; `end`: the last. */
-export interface Kernels {
-  readonly bytes: 4 | 8
-  /** Mean, what it lost in rounding, variance and count of x, into the channel table. */
-  moments(begin: boolean, end: boolean): void
-  /** The same, by weights. */
-  weightedMoments(begin: boolean, end: boolean): void
-  /** y, the out, from x and, if there is one, the residual. */
-  affine(relu: boolean, residual: boolean, epsilon: number, begin: boolean): void
-  /** Leaves of dy what counts, by x and what there is of residual and weights; writes x where those are 0. */
-  gate(relu: boolean, residual: boolean, weighted: boolean, epsilon: number, begin: boolean): void
-  /** dgamma and dbeta, into the channel table, from x and dy. */
-  parameterGradients(relu: boolean, epsilon: number, begin: boolean, end: boolean): void
-  /** dx, the out, from x and dy. */
-  dx(relu: boolean, frozen: boolean, epsilon: number, begin: boolean): void
-  /** dx, the out, from x, dy and the weights. */
-  weightedDx(epsilon: number, begin: boolean): void
+/** y, the out, from x and, if there is one, the residual. */
+export function affine(double: boolean, relu: number, residual: number, epsilon: number, begin: number): void {
+  kernel.bn_affine(+double, relu, residual, epsilon, begin)
 }
 
-/** For Float32Array. */
-export const float32: Kernels = {
-  bytes: 4,
-  moments: (begin, end) => kernel.bn_moments(false, begin, end),
-  weightedMoments: (begin, end) => kernel.bn_weighted_moments(false, begin, end),
-  affine: (relu, residual, epsilon, begin) => kernel.bn_affine(false, relu, residual, epsilon, begin),
-  gate: (relu, residual, weighted, epsilon, begin) => kernel.bn_gate(false, relu, residual, weighted, epsilon, begin),
-  parameterGradients: (relu, epsilon, begin, end) =>
-    kernel.bn_parameter_gradients(false, relu, epsilon, begin, end),
-  dx: (relu, frozen, epsilon, begin) => kernel.bn_dx(false, relu, frozen, false, epsilon, begin),
-  weightedDx: (epsilon, begin) => kernel.bn_dx(false, false, false, true, epsilon, begin),
+/** Leaves of dy what counts, by x and what there is of residual and weights; writes x where those are 0. */
+export function gate(
+  double: boolean,
+  relu: number,
+  residual: number,
+  weighted: number,
+  epsilon: number,
+  begin: number,
+): void {
+  kernel.bn_gate(+double, relu, residual, weighted, epsilon, begin)
 }
 
-/** For Float64Array. */
-export const float64: Kernels = {
-  bytes: 8,
-  moments: (begin, end) => kernel.bn_moments(true, begin, end),
-  weightedMoments: (begin, end) => kernel.bn_weighted_moments(true, begin, end),
-  affine: (relu, residual, epsilon, begin) => kernel.bn_affine(true, relu, residual, epsilon, begin),
-  gate: (relu, residual, weighted, epsilon, begin) => kernel.bn_gate(true, relu, residual, weighted, epsilon, begin),
-  parameterGradients: (relu, epsilon, begin, end) =>
-    kernel.bn_parameter_gradients(true, relu, epsilon, begin, end),
-  dx: (relu, frozen, epsilon, begin) => kernel.bn_dx(true, relu, frozen, false, epsilon, begin),
-  weightedDx: (epsilon, begin) => kernel.bn_dx(true, false, false, true, epsilon, begin),
+/** dgamma and dbeta, into the channel table, from x and dy. */
+export function parameterGradients(double: boolean, relu: number, epsilon: number, begin: number, end: number): void {
+  kernel.bn_parameter_gradients(+double, relu, epsilon, begin, end)
+}
+
+/** dx, the out, from x and dy. */
+export function inputGradient(double: boolean, relu: number, frozen: number, epsilon: number, begin: number): void {
+  kernel.bn_dx(+double, relu, frozen, 0, epsilon, begin)
+}
+
+/** dx, the out, from x, dy and the weights. */
+export function weightedInputGradient(double: boolean, epsilon: number, begin: number): void {
+  kernel.bn_dx(+double, 0, 0, 1, epsilon, begin)
 }
 
 /** The columns of the channel table, in its order. */
@@ -135,15 +129,3 @@ export const words = {
   blocks: 7,
   arrays: 8,
 } as const
-
-export {
-  bn_allocate as allocateBytes,
-  bn_call_ptr as callAddress,
-  bn_channels_ptr as channelsAddress,
-  bn_free as freeBytes,
-  bn_staging_len as stagingLength,
-  bn_staging_ptr as stagingAddress,
-  bn_tile_len as tileLength,
-  bn_view as computeView,
-  bn_view_ptr as viewAddress,
-} from "./generated/kernel.js"

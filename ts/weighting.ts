@@ -1,5 +1,5 @@
 import { type Step, walk } from "./broadcast.ts"
-import { heap } from "./memory.ts"
+import { float64 } from "./memory.ts"
 
 /** Weights of the elements of x, as they broadcast. */
 export interface Weighting {
@@ -16,7 +16,6 @@ export interface Weighting {
 
 /** Writes the weights of elements `start..start + length` of x to a byte address. */
 export function spread({ data, steps, scale }: Weighting, start: number, length: number, address: number): void {
-  const { float64 } = heap()
   const first = address / 8
   let to = first
   walk(steps, start, length, (offset, stride, count) => {

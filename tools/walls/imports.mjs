@@ -24,7 +24,7 @@ const order = [
   ["options/channels", "options/state", "options/weights"],
   ["view", "weighting"],
   ["options/gradients", "options/numbers", "options/axes", "options/json", "options/source"],
-  ["options/batches", "options/bytes"],
+  ["options/apart", "options/batches", "options/bytes"],
   ["options/arrays", "options/settings"],
   ["options/describe"],
   ["conventions"],

@@ -1,26 +1,34 @@
 import { ArgumentError, ShapeError } from "../errors.ts"
 import type { Maybe } from "../types.ts"
-import { elements, maxRank } from "./arrays.ts"
-import { describe } from "./describe.ts"
+import { maxRank } from "./arrays.ts"
+import { describe, shapeText } from "./describe.ts"
 
 /** Axes as a bit mask; none given: `absent`. Negative ones count from the last. */
 export function checkAxes(axes: Maybe<number | readonly number[]>, rank: number, absent: number, name: string): number {
   if (axes === undefined || axes === null) return absent
-  const list = typeof axes === "number" ? [axes] : axes
-  if (!Array.isArray(list)) throw new ArgumentError(name, "an axis or an array of axes", describe(axes))
+  if (typeof axes === "number") return 2 ** checkAxis(axes, rank, name)
+  if (!Array.isArray(axes)) throw notAxes(axes, name)
   let mask = 0
-  for (const [place, axis] of list.entries()) {
-    const where = typeof axes === "number" ? name : `${name}[${place}]`
-    if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
-      const expected = rank === 0 ? "no axis of a scalar" : `an axis from ${-rank} to ${rank - 1}`
-      throw new ArgumentError(where, expected, describe(axis))
-    }
-    const index = axis < 0 ? axis + rank : axis
-    if (hasAxis(mask, index)) throw new ArgumentError(where, "each axis once", `${axis}: axis ${index} twice`)
-    const bit = 2 ** index
-    mask += bit
+  for (let place = 0; place < axes.length; place++) {
+    const axis = checkAxis(axes[place], rank, name, place)
+    if (hasAxis(mask, axis))
+      throw new ArgumentError(`${name}[${place}]`, "each axis once", `${axes[place]}: axis ${axis} twice`)
+    mask += 2 ** axis
   }
   return mask
+}
+
+/** An axis of an array of this rank, from the first. `place`: where among several; below 0: it is alone. */
+function checkAxis(axis: number, rank: number, name: string, place = -1): number {
+  if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
+    const expected = rank === 0 ? "no axis of a scalar" : `an axis from ${-rank} to ${rank - 1}`
+    throw new ArgumentError(place < 0 ? name : `${name}[${place}]`, expected, describe(axis))
+  }
+  return axis < 0 ? axis + rank : axis
+}
+
+function notAxes(axes: unknown, name: string): ArgumentError {
+  return new ArgumentError(name, "an axis or an array of axes", describe(axes))
 }
 
 /** The axes of a bit mask. */
@@ -37,52 +45,47 @@ export function hasAxis(mask: number, axis: number): boolean {
 
 /** A layer's channel axes, whose rank is not known yet. */
 export function layerAxes(axis: number | readonly number[], name = "axis"): readonly number[] {
-  const axes = typeof axis === "number" ? [axis] : axis
-  if (!Array.isArray(axes)) throw new ArgumentError(name, "an axis or an array of axes", describe(axis))
-  for (const [index, one] of axes.entries()) {
-    const where = typeof axis === "number" ? name : `${name}[${index}]`
-    if (!Number.isInteger(one) || one < -maxRank || one >= maxRank) {
-      throw new ArgumentError(where, `an axis from ${-maxRank} to ${maxRank - 1}`, describe(one))
-    }
-    if (axes.indexOf(one) !== index) throw new ArgumentError(where, "each axis once", `${one} twice`)
-  }
-  return [...axes]
-}
-
-/** A layer's channel axes in an x of this shape, as a bit mask. */
-function checkLayerAxes(axes: readonly number[], shape: readonly number[], name: string): number {
-  const rank = shape.length
-  for (const axis of axes) {
-    if (axis < -rank || axis >= rank) {
-      throw new ShapeError(`${name}.shape`, `an axis ${axis}, along which the channels lie`, `[${shape.join(", ")}]`)
+  const isOne = typeof axis === "number"
+  const axes: readonly number[] = isOne ? [axis] : axis
+  if (!Array.isArray(axes)) throw notAxes(axis, name)
+  for (let place = 0; place < axes.length; place++) {
+    checkAxis(axes[place] as number, maxRank, name, isOne ? -1 : place)
+    if (axes.indexOf(axes[place] as number) !== place) {
+      throw new ArgumentError(`${name}[${place}]`, "each axis once", `${axes[place]} twice`)
     }
   }
-  return checkAxes(axes, rank, 0, "axis")
+  return Object.freeze([...axes])
 }
 
-/** Where the channels of an array lie, how many they are, and of how many elements each. */
-interface Channels {
-  /** The channel axes, as a bit mask. */
-  readonly kept: number
-  readonly channels: number
-  readonly count: number
-}
-
-/** The channels of an array along a layer's axes: `expected` of them; undefined: any. */
+/** A layer's channel axes in an x of this shape, as a bit mask: `expected` channels; undefined: any. */
 export function checkLayerChannels(
-  { shape }: { readonly shape: readonly number[] },
+  shape: readonly number[],
   axis: readonly number[],
   expected: number | undefined,
   name: string,
-): Channels {
-  const kept = checkLayerAxes(axis, shape, name)
-  const channels = elements(shape.filter((_, index) => hasAxis(kept, index)))
-  if (expected !== undefined && channels !== expected) {
-    const axes = axesOf(kept, shape.length)
-    const where = axes.length === 1 ? `${name}.shape[${axes[0]}]` : `${name}.shape`
-    throw new ShapeError(where, `${expected} channels along axis [${axes.join(", ")}]`, `${channels}`)
+): number {
+  const rank = shape.length
+  for (let index = 0; index < axis.length; index++) {
+    const one = axis[index] as number
+    if (one < -rank || one >= rank) {
+      throw new ShapeError(`${name}.shape`, `an axis ${one}, along which the channels lie`, shapeText(shape))
+    }
   }
-  return { kept, channels, count: elements(shape.filter((_, index) => !hasAxis(kept, index))) }
+  const kept = checkAxes(axis, rank, 0, "axis")
+  const channels = elementsAlong(shape, kept)
+  if (expected !== undefined && channels !== expected) {
+    const axes = axesOf(kept, rank)
+    const where = axes.length === 1 ? `${name}.shape[${axes[0]}]` : `${name}.shape`
+    throw new ShapeError(where, `${expected} channels along axis ${shapeText(axes)}`, `${channels}`)
+  }
+  return kept
+}
+
+/** The elements along the axes of a bit mask. */
+export function elementsAlong(shape: readonly number[], mask: number): number {
+  let product = 1
+  for (let axis = 0; axis < shape.length; axis++) if (hasAxis(mask, axis)) product *= shape[axis] as number
+  return product
 }
 
 /** Another that has as many channels. */

@@ -11,3 +11,7 @@ export function describe(value: unknown): string {
 export function typeName(value: object): string {
   return Object.prototype.toString.call(value).slice(8, -1)
 }
+
+export function shapeText(shape: readonly number[]): string {
+  return `[${shape.join(", ")}]`
+}

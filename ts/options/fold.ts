@@ -1,7 +1,8 @@
 import { ArgumentError, ShapeError } from "../errors.ts"
-import type { ChannelOptions, Maybe, NdArray, PerChannel, Statistics, Vector } from "../types.ts"
-import { type Checked, checkApart, checkOut, checkSameOrApart } from "./arrays.ts"
-import { alsoSaved, defaultEpsilon } from "./channels.ts"
+import type { ChannelOptions, FloatArray, Maybe, NdArray, PerChannel, Statistics, Vector } from "../types.ts"
+import { checkApart, entered } from "./apart.ts"
+import { checkLike } from "./arrays.ts"
+import { alsoSaved } from "./channels.ts"
 import { describe } from "./describe.ts"
 import { checkPerChannel, checkVariances, checkVectorOut } from "./numbers.ts"
 import {
@@ -12,6 +13,7 @@ import {
   checkOneOf,
   checkOptions,
   checkWhole,
+  defaultEpsilon,
   missing,
 } from "./settings.ts"
 
@@ -193,23 +195,19 @@ function countOf(values: PerChannel): number | undefined {
 /** Places for the results, those that are given: over the weights and the bias, or apart from all that is read. */
 export function checkFoldedOut(
   out: { readonly weights: NdArray | undefined; readonly bias: Vector | undefined },
-  array: Checked,
+  data: FloatArray,
+  shape: readonly number[],
   channels: number,
   bias: ArrayLike<number> | undefined,
   { mean, variance, gamma, beta, names }: Scaling,
-): { weights: Checked | undefined; bias: Vector | undefined } {
-  const numbers = { [names[0]]: mean, [names[1]]: variance, "normalization.gamma": gamma, "normalization.beta": beta }
-  const weights =
-    out.weights === undefined ? undefined : checkOut(out.weights, array, { weights: array }, "out.weights", "weights")
-  if (weights) {
-    checkApart(weights.data, "out.weights.data", bias, "bias")
-    for (const [name, list] of Object.entries(numbers)) checkApart(weights.data, "out.weights.data", list, name)
-  }
-  if (out.bias === undefined) return { weights, bias: undefined }
-  const vector = checkVectorOut(out.bias, channels, "out.bias")
-  checkSameOrApart(vector, "out.bias", bias, "bias")
-  checkApart(vector, "out.bias", array.data, "weights.data")
-  checkApart(vector, "out.bias", weights?.data, "out.weights.data")
-  for (const [name, list] of Object.entries(numbers)) checkApart(vector, "out.bias", list, name)
+): { weights: FloatArray | undefined; bias: Vector | undefined } {
+  const weights = out.weights === undefined ? undefined : checkLike(out.weights, "out.weights", shape, data, "weights")
+  const vector = out.bias === undefined ? undefined : checkVectorOut(out.bias, channels, "out.bias")
+  const arrays = [data, bias, mean, variance, gamma, beta, weights, vector]
+  arrays.forEach((array, index) => {
+    entered[index] = array
+  })
+  const read = ["weights.data", "bias", ...names, "normalization.gamma", "normalization.beta"]
+  checkApart([...read, "out.weights.data", "out.bias"], read.length, [1, 2])
   return { weights, bias: vector }
 }

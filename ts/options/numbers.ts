@@ -1,17 +1,16 @@
-import { ArgumentError, DisposedError, ShapeError } from "../errors.ts"
-import { Resident } from "../memory.ts"
+import { ArgumentError, ShapeError } from "../errors.ts"
 import type { Broadcastable, Maybe, NdArray, PerChannel, Vector } from "../types.ts"
 import {
-  checkArray,
   checkAttached,
-  checkDense,
+  checkData,
   checkFamiliar,
-  checkLength,
-  checkPlace,
+  checkLive,
+  checkPlaced,
   checkShape,
+  checkShapeOf,
   tagOf,
 } from "./arrays.ts"
-import { describe } from "./describe.ts"
+import { describe, shapeText } from "./describe.ts"
 
 /** One number per channel, or none. */
 export function checkPerChannel(
@@ -21,11 +20,13 @@ export function checkPerChannel(
 ): ArrayLike<number> | undefined {
   if (values === undefined || values === null) return undefined
   const list = listOf(values, name)
-  if (list.length !== channels) {
-    throw new ShapeError(name, `${channels} numbers, one per channel`, `${list.length}`)
-  }
+  if (list.length !== channels) throw notPerChannel(list, channels, name)
   checkNumbers(list, name)
   return list
+}
+
+function notPerChannel(list: ArrayLike<number>, channels: number, name: string): ShapeError {
+  return new ShapeError(name, `${channels} numbers, one per channel`, `${list.length}`)
 }
 
 /** Numbers, bare or as `{ data, shape }`; what each is, is not judged. */
@@ -35,34 +36,35 @@ export function listOf(
   expected = "an array of numbers, one per channel",
 ): ArrayLike<number> {
   if (typeof values !== "object" || values === null) throw new ArgumentError(name, expected, describe(values))
-  if (values instanceof Resident && values.disposed) throw new DisposedError(name)
-  checkFamiliar(values, name)
-  if ("data" in values) return checkNumberArray(values, name).data
-  if (typeof values.length !== "number") throw new ArgumentError(name, expected, describe(values))
-  checkAttached(values, name)
-  if (ArrayBuffer.isView(values)) checkPlace(values, name)
-  return values
+  if (!ArrayBuffer.isView(values)) {
+    checkFamiliar(values, name)
+    if ("data" in values) return checkNumberArray(values, name)
+  }
+  const list = values as ArrayLike<number>
+  if (typeof list.length !== "number") throw new ArgumentError(name, expected, describe(values))
+  checkAttached(list, name)
+  checkLive(list, name)
+  return list
 }
 
 /** Of `{ data, shape }` whose data may be any array of numbers. */
 function checkNumberArray(
   array: { readonly data: ArrayLike<number>; readonly shape: readonly number[] },
   name: string,
-): Parameter {
-  const shape = checkShape(array.shape, `${name}.shape`)
+): ArrayLike<number> {
+  const shape = checkShape(array.shape, name, ".shape")
   const { data } = array
   if (typeof data !== "object" || data === null || typeof data.length !== "number") {
     throw new ArgumentError(`${name}.data`, "an array of numbers", describe(data))
   }
-  checkDense(array, shape, name)
-  checkLength(data, shape, name)
-  if (ArrayBuffer.isView(data)) checkPlace(data, `${name}.data`)
-  return { data, shape }
+  checkPlaced(array, data, shape, name)
+  return data
 }
 
 /** Whether a list is typed and holds numbers, whatever they are. */
 export function isNumeric(list: ArrayLike<unknown>): boolean {
-  return /^(Int|Uint|Float)/.test(tagOf(list))
+  const tag = tagOf(list)
+  return tag === "Float64Array" || /^(Int|Uint|Float)/.test(tag)
 }
 
 function checkNumbers(list: ArrayLike<number>, name: string): void {
@@ -113,8 +115,8 @@ export function checkBroadcastShape(parameters: Readonly<Record<string, Paramete
       const size = parameter.shape.at(-last) as number
       const sofar = shape.at(-last) ?? 1
       if (size !== 1 && sofar !== 1 && size !== sofar) {
-        const expected = `a shape that broadcasts with [${shape.join(", ")}]`
-        throw new ShapeError(name, expected, `[${parameter.shape.join(", ")}]`)
+        const expected = `a shape that broadcasts with ${shapeText(shape)}`
+        throw new ShapeError(name, expected, shapeText(parameter.shape))
       }
       if (last > shape.length) shape.unshift(size)
       else if (sofar === 1) shape[shape.length - last] = size
@@ -127,8 +129,8 @@ export function checkBroadcastShape(parameters: Readonly<Record<string, Paramete
 export function checkBroadcast(value: Broadcastable, like: readonly number[], name: string, whose = ""): Parameter {
   const parameter = checkParameter(value, name)
   if (!broadcasts(parameter.shape, like)) {
-    const expected = `a shape that broadcasts to [${like.join(", ")}]${whose}`
-    throw new ShapeError(name, expected, `[${parameter.shape.join(", ")}]`)
+    const expected = `a shape that broadcasts to ${shapeText(like)}${whose}`
+    throw new ShapeError(name, expected, shapeText(parameter.shape))
   }
   return parameter
 }
@@ -154,15 +156,16 @@ export function checkVectorOut(out: Vector, length: number, name: string): Vecto
   if (tagOf(out) !== "Float64Array") throw new ArgumentError(name, "a Float64Array", describe(out))
   if (out.length !== length) {
     checkAttached(out, name)
-    throw new ShapeError(name, `${length} numbers, one per channel`, `${out.length}`)
+    throw notPerChannel(out, length, name)
   }
-  checkPlace(out, name)
+  checkLive(out, name)
   return out
 }
 
 /** The same as `{ data, shape }`. */
 export function checkStatisticsOut(out: NdArray<Vector>, length: number, name: string): Vector {
-  return checkVectorOut(checkArray(out, name).data, length, `${name}.data`)
+  const data = checkData(out, checkShapeOf(out, name), name) as Vector
+  return data.length === length && data.BYTES_PER_ELEMENT === 8 ? data : checkVectorOut(data, length, `${name}.data`)
 }
 
 /** The elements per channel that the statistics are of: those of x. */

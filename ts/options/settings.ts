@@ -3,13 +3,22 @@ import { ArgumentError, StateError } from "../errors.ts"
 import type { Maybe } from "../types.ts"
 import { describe } from "./describe.ts"
 
-/** ε: finite, not negative. */
+/** The ε of Keras and of `tf.nn`'s examples, wherever none is given. */
+export const defaultEpsilon = 1e-3
+
+/** ε: finite, not negative. Where it is used at every call it is judged by {@link isEpsilon}, since handing it on makes an object. */
 export function checkEpsilon(epsilon: number | undefined, absent: number, name = "epsilon"): number {
   if (epsilon === undefined) return absent
-  if (typeof epsilon !== "number" || !(epsilon >= 0) || epsilon === Number.POSITIVE_INFINITY) {
-    throw new ArgumentError(name, "a finite number from 0 on", describe(epsilon))
-  }
+  if (!isEpsilon(epsilon)) throw notEpsilon(epsilon, name)
   return epsilon
+}
+
+export function isEpsilon(epsilon: number): boolean {
+  return typeof epsilon === "number" && epsilon >= 0 && epsilon < Number.POSITIVE_INFINITY
+}
+
+export function notEpsilon(epsilon: unknown, name: string): ArgumentError {
+  return new ArgumentError(name, "a finite number from 0 on", describe(epsilon))
 }
 
 /** "relu" or none. */
@@ -68,23 +77,11 @@ export function checkOneOf<T extends string>(value: T | undefined, allowed: read
   return value === undefined ? absent : checkName(value, allowed, name)
 }
 
-function checkName<T extends string>(value: T, allowed: readonly T[], name: string): T {
+export function checkName<T extends string>(value: T, allowed: readonly T[], name: string): T {
   if (!allowed.includes(value)) {
     throw new ArgumentError(name, allowed.map((one) => `"${one}"`).join(" or "), describe(value))
   }
   return value
-}
-
-/** The names of the gradients wanted. */
-export function checkNeed<N extends string>(
-  need: readonly N[] | undefined,
-  allowed: readonly N[],
-  absent: readonly N[],
-): readonly N[] {
-  if (need === undefined) return absent
-  if (!Array.isArray(need)) throw new ArgumentError("need", "an array of names", describe(need))
-  for (const [index, name] of need.entries()) checkName(name, allowed, `need[${index}]`)
-  return need
 }
 
 /** Batch statistics need an element per channel. */
@@ -95,17 +92,20 @@ export function checkSomeElements(count: number, least: number, name: string): v
   }
 }
 
+const none: readonly string[] = []
+
 /** An object of options with none but known names, and some that are ignored, or none. */
 export function checkOptions<T extends object>(
   options: T | undefined,
   name: string,
   known: readonly string[],
-  ignored: readonly string[] = [],
+  ignored: readonly string[] = none,
 ): T | undefined {
   checkObject(options, name, "an object of options")
   for (const key in options) {
+    if (known.includes(key) || ignored.includes(key)) continue
     const value = options[key]
-    if (value !== undefined && value !== null && !known.includes(key) && !ignored.includes(key)) {
+    if (value !== undefined && value !== null) {
       throw new ArgumentError(`${name}.${key}`, `no such option: there are ${known.join(", ")}`, describe(value))
     }
   }
