@@ -17,14 +17,7 @@ import {
   gradientNames,
 } from "./options/gradients.ts"
 import { checkCounts, checkPerChannel, checkVectorOut } from "./options/numbers.ts"
-import {
-  checkActivation,
-  checkObject,
-  checkOptions,
-  defaultEpsilon,
-  isEpsilon,
-  notEpsilon,
-} from "./options/settings.ts"
+import { checkActivation, checkObject, checkOptions, defaultEpsilon, notEpsilon } from "./options/settings.ts"
 import { checkSameTotals, checkWeights } from "./options/weights.ts"
 import {
   begin,
@@ -36,7 +29,6 @@ import {
   nextTile,
   open,
   readColumn,
-  scalars,
   store,
   use,
   useDresidual,
@@ -45,7 +37,15 @@ import {
   writeColumn,
 } from "./stream.ts"
 import type { FloatArray, Gradients, Like, NdArray, Operands, Owned, Saved, Usual, Vector } from "./types.ts"
-import { columns, gate, inputGradient, parameterGradients, roles, weightedInputGradient } from "./wasm.ts"
+import {
+  columns,
+  epsilonOfCall,
+  gate,
+  inputGradient,
+  parameterGradients,
+  roles,
+  weightedInputGradient,
+} from "./wasm.ts"
 
 /** What `backward` may be told: the operands that `forward` had, and what is wanted. */
 export interface BackwardOptions<X extends NdArray, N extends keyof Gradients, T extends FloatArray = FloatArray>
@@ -76,11 +76,13 @@ export function backward<
   X extends NdArray<Like<T>> = NdArray<Owned<T>>,
   N extends keyof Gradients = Usual,
 >(dy: NdArray<Like<T>>, x: NdArray<T>, saved: Saved, options?: BackwardOptions<X, N, T>): Pick<Gradients<X>, N> {
-  const given: BackwardOptions<X, N> = checkOptions(options, "options", ["need", "out", "residual", "weights"]) ?? {}
+  const given: BackwardOptions<X, N> = checkOptions(options, "options", optionNames) ?? {}
   const wanted = checkNeed(given.need, allBits)
   const out = checkOptions(given.out, "out", gradientNames) ?? {}
   return differentiate(dy, x, saved, given, given.need, wanted, out) as Pick<Gradients<X>, N>
 }
+
+const optionNames = ["need", "out", "residual", "weights"]
 
 /**
  * Computes the gradients of a set, in `out` as far as they are there. All is judged before anything is written, and first
@@ -108,8 +110,15 @@ export function differentiate(
   const length = view.statistics
   const gamma = checkPerChannel(saved.gamma, length, "saved.gamma")
   const beta = checkPerChannel(saved.beta, length, "saved.beta")
-  const epsilon = saved.epsilon === undefined ? defaultEpsilon : saved.epsilon
-  if (!isEpsilon(epsilon)) throw notEpsilon(epsilon, "saved.epsilon")
+  let epsilon = defaultEpsilon
+  if ("epsilon" in saved) {
+    const value = saved.epsilon
+    if (value !== undefined) {
+      if (typeof value !== "number" || !(value >= 0 && value < Number.POSITIVE_INFINITY))
+        throw notEpsilon(value, "saved.epsilon")
+      epsilon = value
+    }
+  }
   const relu = checkActivation(saved.activation, "saved.activation") ? 1 : 0
   const mean = checkGiven(checkPerChannel(saved.mean, length, "saved.mean"), "saved.mean")
   const variance = checkGiven(checkVariance(saved.variance, length, "saved.variance"), "saved.variance")
@@ -123,8 +132,8 @@ export function differentiate(
   checkAvailable(wanted, frozen, saved.hasResidual === true, need)
   const dx = elementwise(out.dx, wanted & dxBit, "out.dx", shape, data)
   const dresidual = elementwise(out.dresidual, wanted & dresidualBit, "out.dresidual", shape, data)
-  let dgamma = vector(out.dgamma, wanted & dgammaBit, "out.dgamma", length)
-  let dbeta = vector(out.dbeta, wanted & dbetaBit, "out.dbeta", length)
+  const dgamma = vector(out.dgamma, wanted & dgammaBit, "out.dgamma", length)
+  const dbeta = vector(out.dbeta, wanted & dbetaBit, "out.dbeta", length)
   const dmean = vector(out.dmean, wanted & dmeanBit, "out.dmean", length)
   const dvariance = vector(out.dvariance, wanted & dvarianceBit, "out.dvariance", length)
 
@@ -158,11 +167,9 @@ export function differentiate(
   const inputs = uses.x | uses.dy | (gatedResidual ? uses.residual : 0) | (weights ? uses.weights : 0)
   const outputs = (dx ? uses.out : 0) | (dresidual ? uses.dresidual : 0)
   // From here on something is written.
-  if (dvariance) dgamma ??= new Float64Array(length)
-  if (dmean) dbeta ??= new Float64Array(length)
-  const sums = dgamma !== undefined || dbeta !== undefined || (dx !== undefined && !frozen)
-  const counts = weights ? Float64Array.from(count, (total) => total * weights.scale) : count
-  scalars[0] = epsilon
+  const sums = wanted & ~(dxBit | dresidualBit) || (dx && !frozen)
+  const counts = weights ? scaled(count, weights.scale) : count
+  epsilonOfCall[0] = epsilon
   while (nextTile()) {
     writeColumn(columns.mean, mean, 0)
     writeColumn(columns.variance, variance, 0)
@@ -173,6 +180,9 @@ export function differentiate(
       sumTile(inputs, gated, relu, gatedResidual)
       readColumn(columns.dgamma, dgamma)
       readColumn(columns.dbeta, dbeta)
+      // What these are made of.
+      readColumn(columns.dgamma, dvariance)
+      readColumn(columns.dbeta, dmean)
     }
     if (outputs) mapTile(inputs, sums ? inputs : 0, outputs, gated, relu, gatedResidual, frozen)
   }
@@ -183,16 +193,23 @@ export function differentiate(
       const slope = gamma?.[channel] ?? 1
       // γ·r and γ·r², 0 where σ²+ε is, as everywhere.
       const r = sum > 0 ? 1 / Math.sqrt(sum) : sum === 0 ? 0 : Number.NaN
-      if (dmean) dmean[channel] = 0 - slope * r * (dbeta?.[channel] as number)
-      if (dvariance) dvariance[channel] = 0 - 0.5 * slope * r * (r * (dgamma?.[channel] as number))
+      if (dmean) dmean[channel] = 0 - slope * r * (dmean[channel] as number)
+      if (dvariance) dvariance[channel] = 0 - 0.5 * slope * r * (r * (dvariance[channel] as number))
     }
   }
   if (isSet(out, wanted)) return out
-  const array = (given: NdArray | undefined, data: FloatArray | undefined) =>
-    given ?? { data: data as FloatArray, shape: [...shape] }
   const vectors = { dgamma, dbeta, dmean, dvariance }
-  const all = { ...vectors, dx: array(out.dx, dx), dresidual: array(out.dresidual, dresidual) }
+  const all = { ...vectors, dx: arrayOf(out.dx, dx, shape), dresidual: arrayOf(out.dresidual, dresidual, shape) }
   return pick(all as Partial<Gradients>, need)
+}
+
+// These are no closures of the function above, which would make an object of its variables at each call.
+function arrayOf(given: NdArray | undefined, data: FloatArray | undefined, shape: readonly number[]): unknown {
+  return given ?? { data, shape: [...shape] }
+}
+
+function scaled(values: ArrayLike<number>, scale: number): Float64Array {
+  return Float64Array.from(values, (value) => value * scale)
 }
 
 const names = [
@@ -241,8 +258,8 @@ const usualNames = ["dx", "dgamma", "dbeta"]
 function sumTile(inputs: number, gated: boolean, relu: number, residual: number): void {
   while (nextPiece()) {
     load(inputs, 0)
-    if (gated) gate(double, relu, residual, inputs & uses.weights ? 1 : 0, scalars[0] as number, begin)
-    parameterGradients(double, gated ? 0 : relu, scalars[0] as number, begin, end)
+    if (gated) gate(double, relu, residual, inputs & uses.weights ? 1 : 0, begin)
+    parameterGradients(double, gated ? 0 : relu, begin, end)
   }
 }
 
@@ -259,10 +276,10 @@ function mapTile(
   const weighted = inputs & uses.weights
   while (nextPiece()) {
     load(inputs | (outputs & uses.out), held)
-    if (gated) gate(double, relu, residual, weighted ? 1 : 0, scalars[0] as number, begin)
+    if (gated) gate(double, relu, residual, weighted ? 1 : 0, begin)
     if (outputs & uses.out) {
-      if (weighted && !frozen) weightedInputGradient(double, scalars[0] as number, begin)
-      else inputGradient(double, gated ? 0 : relu, frozen ? 1 : 0, scalars[0] as number, begin)
+      if (weighted && !frozen) weightedInputGradient(double, begin)
+      else inputGradient(double, gated ? 0 : relu, frozen ? 1 : 0, begin)
     }
     store(outputs)
   }

@@ -117,6 +117,9 @@ interface Into {
 }
 
 const forwardNames = ["training", "updateRunning", "residual", "weights", "out"]
+const backwardNames = ["need", "out"]
+const inferNames = ["residual", "out"]
+const outNames = ["dx", "dresidual"]
 const none = {}
 const noAxes: readonly number[] = []
 
@@ -280,9 +283,9 @@ export class BatchNorm {
     if (this.#saved.inPlace) {
       throw new StateError("backward: forward wrote y over x, so x is gone: give forward another `out` to go back")
     }
-    const given: LayerBackwardOptions<X, N> = checkOptions(options, "options", ["need", "out"]) ?? none
+    const given: LayerBackwardOptions<X, N> = checkOptions(options, "options", backwardNames) ?? none
     const wanted = checkNeed(given.need, usualBits | dresidualBit)
-    const out = checkOptions(given.out, "out", ["dx", "dresidual"])
+    const out = checkOptions(given.out, "out", outNames)
     const { dx, dresidual } = out ?? (none as { dx?: X; dresidual?: X })
     const into = this.#into
     into.dx = dx
@@ -331,7 +334,7 @@ export class BatchNorm {
     const shape = checkShapeOf(x, "x")
     const axis = this.#axisIn(shape)
     checkLayerChannels(shape, axis, this.channels, "x")
-    const given: LayerInferOptions<Y, T> = checkOptions(options, "options", ["residual", "out"]) ?? none
+    const given: LayerInferOptions<Y, T> = checkOptions(options, "options", inferNames) ?? none
     return this.#normalize<Y>(x, axis, true, given.residual as Maybe<NdArray>, undefined, given.out, undefined)
   }
 

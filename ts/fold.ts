@@ -12,7 +12,7 @@ import {
 } from "./options/fold.ts"
 import { checkPerChannel } from "./options/numbers.ts"
 import { checkOptions, missing } from "./options/settings.ts"
-import { close, nextTile, open, scalars, use, writeColumn } from "./stream.ts"
+import { close, nextTile, open, use, writeColumn } from "./stream.ts"
 import type {
   ChannelOptions,
   FloatArray,
@@ -25,7 +25,7 @@ import type {
   Vector,
 } from "./types.ts"
 import { type View, viewOf } from "./view.ts"
-import { columns, roles } from "./wasm.ts"
+import { columns, epsilonOfCall, roles } from "./wasm.ts"
 
 export type { ConvLayout, DenseLayout }
 
@@ -161,7 +161,7 @@ function map(
 ): void {
   open(view, from)
   use(roles.out, into, 0)
-  scalars[0] = epsilon
+  epsilonOfCall[0] = epsilon
   while (nextTile()) {
     writeColumn(columns.mean, mean, 0)
     writeColumn(columns.variance, variance, 0)

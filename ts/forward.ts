@@ -17,25 +17,12 @@ import {
   checkOptions,
   checkSomeElements,
   defaultEpsilon,
-  isEpsilon,
   missing,
   notEpsilon,
 } from "./options/settings.ts"
 import { checkWeights } from "./options/weights.ts"
 import { reduceTile } from "./reduce.ts"
-import {
-  close,
-  copyNumbers,
-  nextTile,
-  open,
-  readColumn,
-  readCount,
-  scalars,
-  use,
-  uses,
-  weigh,
-  writeColumn,
-} from "./stream.ts"
+import { close, copyNumbers, nextTile, open, readColumn, readCount, use, uses, weigh, writeColumn } from "./stream.ts"
 import type {
   ChannelOptions,
   FloatArray,
@@ -49,7 +36,7 @@ import type {
   Saved,
   Statistics,
 } from "./types.ts"
-import { columns, roles } from "./wasm.ts"
+import { columns, epsilonOfCall, roles } from "./wasm.ts"
 
 /** What `forward` returns, and may be told to fill. */
 export interface Forward<Y extends NdArray> {
@@ -81,11 +68,13 @@ export function forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArr
   options?: ForwardOptions<Y, T>,
 ): Forward<Y> {
   const given: ForwardOptions<Y, T> = checkOptions(options, "options", forwardNames, alsoSaved) ?? {}
-  const out = checkOptions(given.out, "out", ["y", "saved"])
+  const out = checkOptions(given.out, "out", outNames)
   const saved = out?.saved === undefined ? emptySaved() : out.saved
   const y = normalize(x, given, out?.y, "out.y", saved, out?.saved === undefined ? "fresh" : "given")
   return out?.y && out.saved ? (out as Forward<Y>) : { y, saved }
 }
+
+const outNames = ["y", "saved"]
 
 /** To be filled, vectors and all. */
 export function emptySaved(): Saved {
@@ -124,8 +113,16 @@ export function normalize<Y extends NdArray>(
   const length = view.statistics
   const gamma = checkPerChannel(given.gamma, length, "gamma")
   const beta = checkPerChannel(given.beta, length, "beta")
-  const epsilon = given.epsilon === undefined ? defaultEpsilon : given.epsilon
-  if (!isEpsilon(epsilon)) throw notEpsilon(epsilon, "epsilon")
+  let epsilon = defaultEpsilon
+  // In place, and not read where it is not there, so that engines need not make an object of it (see checkEpsilon).
+  if ("epsilon" in given) {
+    const value = given.epsilon
+    if (value !== undefined) {
+      if (typeof value !== "number" || !(value >= 0 && value < Number.POSITIVE_INFINITY))
+        throw notEpsilon(value, "epsilon")
+      epsilon = value
+    }
+  }
   const activation = checkActivation(given.activation)
   const mean = checkPerChannel(given.mean, length, "mean")
   const variance = checkVariance(given.variance, length, "variance")
@@ -175,7 +172,7 @@ export function normalize<Y extends NdArray>(
       else saved.count.fill(view.count)
     }
   }
-  scalars[0] = epsilon
+  epsilonOfCall[0] = epsilon
   while (nextTile()) {
     if (saved && !frozen) {
       reduceTile()

@@ -1,4 +1,4 @@
-import { begin, double, load, nextPiece, scalars, store, uses } from "./stream.ts"
+import { begin, double, load, nextPiece, store, uses } from "./stream.ts"
 import type { FloatArray, NdArray } from "./types.ts"
 import { affine } from "./wasm.ts"
 
@@ -6,7 +6,7 @@ import { affine } from "./wasm.ts"
 export function mapTile(relu: number, residual: number, held: number): void {
   while (nextPiece()) {
     load(uses.x | uses.out | (residual ? uses.residual : 0), held)
-    affine(double, relu, residual, scalars[0] as number, begin)
+    affine(double, relu, residual, begin)
     store(uses.out)
   }
 }

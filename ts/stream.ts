@@ -31,6 +31,9 @@ import { spread, type Weighting } from "./weighting.ts"
 /** Bytes of the channels-first tiles of resident arrays: so many that a second pass finds them in cache. */
 const cacheBytes = 1 << 18
 
+/** More elements than there can be in the linear memory; an infinity would be made into an object at each call. */
+const unlimited = 2 ** 30
+
 /** Bytes of a weight, which is f64 whatever x is. */
 const weightBytes = 8
 
@@ -50,9 +53,6 @@ let view: View
 export let double = false
 /** Some array goes through a staging buffer, which a piece must then fit. */
 let isStaged = false
-/** Numbers that no pass can hand on without making an object of them, were they arguments: ε. */
-export const scalars: Float64Array = new Float64Array(1)
-
 // The tile: outers and all their channels, or channels of one outer.
 let outer = 0
 let outers = 0
@@ -146,7 +146,7 @@ export function nextTile(): boolean {
 /** How many outers and channels a tile has. */
 function measureTiles(): void {
   const bytes = weighting || double ? weightBytes : 4
-  capacity = isStaged ? stagingBytes / bytes : Number.POSITIVE_INFINITY
+  capacity = isStaged ? stagingBytes / bytes : unlimited
   const cached = Math.min(capacity, view.inner === 1 ? capacity : cacheBytes / bytes)
   const perOuter = view.count * view.channels
   if (view.outer > 1 && view.channels <= tileChannels && perOuter <= capacity) {

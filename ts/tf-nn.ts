@@ -7,7 +7,7 @@ import { checkBroadcast, checkStatisticsOut, checkVariances, type Parameter } fr
 import { checkEpsilon, checkFlag, checkOptions, checkSomeElements, defaultEpsilon } from "./options/settings.ts"
 import { checkWeights } from "./options/weights.ts"
 import { reduce } from "./reduce.ts"
-import { close, columnOf, nextTile, open, scalars, tileStart, use, writeColumn } from "./stream.ts"
+import { close, columnOf, nextTile, open, tileStart, use, writeColumn } from "./stream.ts"
 import type {
   Broadcastable,
   FloatArray,
@@ -20,7 +20,7 @@ import type {
   Weights,
 } from "./types.ts"
 import { viewOf } from "./view.ts"
-import { columns, roles } from "./wasm.ts"
+import { columns, epsilonOfCall, roles } from "./wasm.ts"
 
 /** What `moments` may be told. */
 export interface MomentsOptions {
@@ -132,7 +132,7 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
   const view = viewOf(shape, reduced)
   open(view, data)
   use(roles.out, y, 0)
-  scalars[0] = epsilonValue
+  epsilonOfCall[0] = epsilonValue
   while (nextTile()) {
     const column = (index: number, parameter: Parameter | undefined, absent: number) => {
       const isWhole = parameter?.data.length === view.statistics

@@ -6,15 +6,13 @@ import { describe } from "./describe.ts"
 /** The ε of Keras and of `tf.nn`'s examples, wherever none is given. */
 export const defaultEpsilon = 1e-3
 
-/** ε: finite, not negative. Where it is used at every call it is judged by {@link isEpsilon}, since handing it on makes an object. */
+/** ε: finite, not negative. `forward` and `backward` judge it in place: handing it on would make an object of it. */
 export function checkEpsilon(epsilon: number | undefined, absent: number, name = "epsilon"): number {
   if (epsilon === undefined) return absent
-  if (!isEpsilon(epsilon)) throw notEpsilon(epsilon, name)
+  if (typeof epsilon !== "number" || !(epsilon >= 0 && epsilon < Number.POSITIVE_INFINITY)) {
+    throw notEpsilon(epsilon, name)
+  }
   return epsilon
-}
-
-export function isEpsilon(epsilon: number): boolean {
-  return typeof epsilon === "number" && epsilon >= 0 && epsilon < Number.POSITIVE_INFINITY
 }
 
 export function notEpsilon(epsilon: unknown, name: string): ArgumentError {
