@@ -1,5 +1,5 @@
 import { emptyLike } from "./map.ts"
-import { checkApart, entered } from "./options/apart.ts"
+import { checkApart } from "./options/apart.ts"
 import { checkData, checkLike, checkShapeOf } from "./options/arrays.ts"
 import { checkChannelView, checkGiven, checkResidual, checkVariance } from "./options/channels.ts"
 import {
@@ -23,27 +23,40 @@ import {
   begin,
   close,
   double,
+  dresidualUse,
+  dyUse,
   end,
   load,
   nextPiece,
   nextTile,
   open,
+  outUse,
   readColumn,
+  residualUse,
   store,
   use,
   useDresidual,
-  uses,
   weigh,
+  weightsUse,
   writeColumn,
+  xUse,
 } from "./stream.ts"
 import type { FloatArray, Gradients, Like, NdArray, Operands, Owned, Saved, Usual, Vector } from "./types.ts"
 import {
-  columns,
+  betaColumn,
+  countColumn,
+  dbetaColumn,
+  dgammaColumn,
+  dyRole,
   epsilonOfCall,
+  gammaColumn,
   gate,
   inputGradient,
+  meanColumn,
+  outRole,
   parameterGradients,
-  roles,
+  residualRole,
+  varianceColumn,
   weightedInputGradient,
 } from "./wasm.ts"
 
@@ -137,52 +150,56 @@ export function differentiate(
   const dmean = vector(out.dmean, wanted & dmeanBit, "out.dmean", length)
   const dvariance = vector(out.dvariance, wanted & dvarianceBit, "out.dvariance", length)
 
-  entered[0] = data
-  entered[1] = slope
-  entered[2] = residual
-  entered[3] = mean
-  entered[4] = variance
-  entered[5] = count
-  entered[6] = gamma
-  entered[7] = beta
-  entered[8] = weights?.data
-  entered[9] = dx
-  entered[10] = dresidual
-  entered[11] = dgamma
-  entered[12] = dbeta
-  entered[13] = dmean
-  entered[14] = dvariance
-  checkApart(names, 9, same)
+  checkApart(
+    names,
+    9,
+    same,
+    data,
+    slope,
+    residual,
+    mean,
+    variance,
+    count,
+    gamma,
+    beta,
+    weights?.data,
+    dx,
+    dresidual,
+    dgamma,
+    dbeta,
+    dmean,
+    dvariance,
+  )
 
   // Operands and dresidual go through a gate, on copies of dy and, where elements are left out, x. Without a ReLU the
   // residual changes nothing.
   const gated = weights !== undefined || dresidual !== undefined || (relu === 1 && residual !== undefined)
   const gatedResidual = relu && residual ? 1 : 0
   open(view, data, weights !== undefined)
-  use(roles.dy, slope, 1, gated)
-  if (residual && relu) use(roles.residual, residual, 2)
+  use(dyRole, slope, 1, gated)
+  if (residual && relu) use(residualRole, residual, 2)
   if (weights) weigh(weights)
-  if (dx) use(roles.out, dx, gated ? 2 : 1)
+  if (dx) use(outRole, dx, gated ? 2 : 1)
   if (dresidual) useDresidual(dresidual)
-  const inputs = uses.x | uses.dy | (gatedResidual ? uses.residual : 0) | (weights ? uses.weights : 0)
-  const outputs = (dx ? uses.out : 0) | (dresidual ? uses.dresidual : 0)
+  const inputs = xUse | dyUse | (gatedResidual ? residualUse : 0) | (weights ? weightsUse : 0)
+  const outputs = (dx ? outUse : 0) | (dresidual ? dresidualUse : 0)
   // From here on something is written.
   const sums = wanted & ~(dxBit | dresidualBit) || (dx && !frozen)
   const counts = weights ? scaled(count, weights.scale) : count
   epsilonOfCall[0] = epsilon
   while (nextTile()) {
-    writeColumn(columns.mean, mean, 0)
-    writeColumn(columns.variance, variance, 0)
-    writeColumn(columns.gamma, gamma, 1)
-    writeColumn(columns.beta, beta, 0)
-    writeColumn(columns.count, counts, 0)
+    writeColumn(meanColumn, mean, 0)
+    writeColumn(varianceColumn, variance, 0)
+    writeColumn(gammaColumn, gamma, 1)
+    writeColumn(betaColumn, beta, 0)
+    writeColumn(countColumn, counts, 0)
     if (sums) {
       sumTile(inputs, gated, relu, gatedResidual)
-      readColumn(columns.dgamma, dgamma)
-      readColumn(columns.dbeta, dbeta)
+      readColumn(dgammaColumn, dgamma)
+      readColumn(dbetaColumn, dbeta)
       // What these are made of.
-      readColumn(columns.dgamma, dvariance)
-      readColumn(columns.dbeta, dmean)
+      readColumn(dgammaColumn, dvariance)
+      readColumn(dbetaColumn, dmean)
     }
     if (outputs) mapTile(inputs, sums ? inputs : 0, outputs, gated, relu, gatedResidual, frozen)
   }
@@ -258,7 +275,7 @@ const usualNames = ["dx", "dgamma", "dbeta"]
 function sumTile(inputs: number, gated: boolean, relu: number, residual: number): void {
   while (nextPiece()) {
     load(inputs, 0)
-    if (gated) gate(double, relu, residual, inputs & uses.weights ? 1 : 0, begin)
+    if (gated) gate(double, relu, residual, inputs & weightsUse ? 1 : 0, begin)
     parameterGradients(double, gated ? 0 : relu, begin, end)
   }
 }
@@ -273,11 +290,11 @@ function mapTile(
   residual: number,
   frozen: boolean,
 ): void {
-  const weighted = inputs & uses.weights
+  const weighted = inputs & weightsUse
   while (nextPiece()) {
-    load(inputs | (outputs & uses.out), held)
+    load(inputs | (outputs & outUse), held)
     if (gated) gate(double, relu, residual, weighted ? 1 : 0, begin)
-    if (outputs & uses.out) {
+    if (outputs & outUse) {
       if (weighted && !frozen) weightedInputGradient(double, begin)
       else inputGradient(double, gated ? 0 : relu, frozen ? 1 : 0, begin)
     }

@@ -49,14 +49,8 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     cumulative: false,
     singleElement: "allow",
     rankOne: false,
-    names: {
-      gamma: "gamma",
-      beta: "beta",
-      runningMean: "moving_mean",
-      runningVariance: "moving_variance",
-      batches: null,
-    },
     unused: "left out",
+    names: named("gamma", "beta", "moving_mean", "moving_variance"),
   },
   torch: {
     axis: 1,
@@ -67,14 +61,8 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     cumulative: true,
     singleElement: "throw",
     rankOne: false,
-    names: {
-      gamma: "weight",
-      beta: "bias",
-      runningMean: "running_mean",
-      runningVariance: "running_var",
-      batches: "num_batches_tracked",
-    },
     unused: "left out together",
+    names: named("weight", "bias", "running_mean", "running_var", "num_batches_tracked"),
   },
   onnx: {
     axis: 1,
@@ -85,14 +73,8 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     cumulative: false,
     singleElement: "allow",
     rankOne: true,
-    names: {
-      gamma: "scale",
-      beta: "B",
-      runningMean: "input_mean",
-      runningVariance: "input_var",
-      batches: null,
-    },
     unused: "written",
+    names: named("scale", "B", "input_mean", "input_var"),
   },
   "tf-fused": {
     axis: -1,
@@ -103,15 +85,19 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     cumulative: false,
     singleElement: "allow",
     rankOne: false,
-    names: {
-      gamma: "scale",
-      beta: "offset",
-      runningMean: "mean",
-      runningVariance: "variance",
-      batches: null,
-    },
     unused: "written",
+    names: named("scale", "offset", "mean", "variance"),
   },
+}
+
+function named(
+  gamma: string,
+  beta: string,
+  runningMean: string,
+  runningVariance: string,
+  batches: string | null = null,
+): StateNames {
+  return { gamma, beta, runningMean, runningVariance, batches }
 }
 
 /** Which of its parameters a layer uses: γ with `scale`, β with `center`. */

@@ -25,7 +25,7 @@ import type {
   Vector,
 } from "./types.ts"
 import { type View, viewOf } from "./view.ts"
-import { columns, epsilonOfCall, roles } from "./wasm.ts"
+import { betaColumn, epsilonOfCall, gammaColumn, meanColumn, outRole, varianceColumn } from "./wasm.ts"
 
 export type { ConvLayout, DenseLayout }
 
@@ -160,13 +160,13 @@ function map(
   beta: Numbers,
 ): void {
   open(view, from)
-  use(roles.out, into, 0)
+  use(outRole, into, 0)
   epsilonOfCall[0] = epsilon
   while (nextTile()) {
-    writeColumn(columns.mean, mean, 0)
-    writeColumn(columns.variance, variance, 0)
-    writeColumn(columns.gamma, gamma, 1)
-    writeColumn(columns.beta, beta, 0)
+    writeColumn(meanColumn, mean, 0)
+    writeColumn(varianceColumn, variance, 0)
+    writeColumn(gammaColumn, gamma, 1)
+    writeColumn(betaColumn, beta, 0)
     mapTile(0, 0, 0)
   }
   close()

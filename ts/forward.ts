@@ -1,5 +1,5 @@
 import { emptyLike, mapTile } from "./map.ts"
-import { checkApart, entered } from "./options/apart.ts"
+import { checkApart } from "./options/apart.ts"
 import { checkData, checkHeld, checkLike, checkShapeOf, elements, isSame } from "./options/arrays.ts"
 import {
   alsoSaved,
@@ -22,7 +22,7 @@ import {
 } from "./options/settings.ts"
 import { checkWeights } from "./options/weights.ts"
 import { reduceTile } from "./reduce.ts"
-import { close, copyNumbers, nextTile, open, readColumn, readCount, use, uses, weigh, writeColumn } from "./stream.ts"
+import { close, copyNumbers, nextTile, open, readColumn, readCount, use, weigh, writeColumn, xUse } from "./stream.ts"
 import type {
   ChannelOptions,
   FloatArray,
@@ -36,7 +36,7 @@ import type {
   Saved,
   Statistics,
 } from "./types.ts"
-import { columns, epsilonOfCall, roles } from "./wasm.ts"
+import { betaColumn, epsilonOfCall, gammaColumn, meanColumn, outRole, residualRole, varianceColumn } from "./wasm.ts"
 
 /** What `forward` returns, and may be told to fill. */
 export interface Forward<Y extends NdArray> {
@@ -134,20 +134,29 @@ export function normalize<Y extends NdArray>(
   const y = target === undefined ? result.data : checkLike(target, name, shape, data)
   if (vectors === "given") checkSavedOut(saved as Saved, length, gamma, beta)
 
-  entered[0] = data
-  entered[1] = residual
-  entered[2] = weights?.data
-  entered[3] = mean
-  entered[4] = variance
-  entered[5] = gamma
-  entered[6] = beta
-  entered[7] = y
-  if (vectors === "given") enterSaved(saved as Saved)
-  checkApart(name === "out" ? namesOfOut : namesOfY, 7, activation && saved ? sameBeforeRelu : same)
+  const out = vectors === "given" ? saved : undefined
+  checkApart(
+    name === "out" ? namesOfOut : namesOfY,
+    7,
+    activation && saved ? sameBeforeRelu : same,
+    data,
+    residual,
+    weights?.data,
+    mean,
+    variance,
+    gamma,
+    beta,
+    y,
+    out?.mean,
+    out?.variance,
+    out?.count,
+    out?.gamma,
+    out?.beta,
+  )
 
   open(view, data)
-  use(roles.out, y, 0)
-  if (residual) use(roles.residual, residual, 2)
+  use(outRole, y, 0)
+  if (residual) use(residualRole, residual, 2)
   if (weights) {
     // Those of given statistics are only counted.
     if (frozen) checkHeld(weights.data, elements(weights.shape))
@@ -176,16 +185,16 @@ export function normalize<Y extends NdArray>(
   while (nextTile()) {
     if (saved && !frozen) {
       reduceTile()
-      readColumn(columns.mean, saved.mean)
-      readColumn(columns.variance, saved.variance)
+      readColumn(meanColumn, saved.mean)
+      readColumn(varianceColumn, saved.variance)
       readCount(saved.count)
     } else {
-      writeColumn(columns.mean, mean, 0)
-      writeColumn(columns.variance, variance, 0)
+      writeColumn(meanColumn, mean, 0)
+      writeColumn(varianceColumn, variance, 0)
     }
-    writeColumn(columns.gamma, gamma, 1)
-    writeColumn(columns.beta, beta, 0)
-    mapTile(activation ? 1 : 0, residual ? 1 : 0, frozen ? 0 : uses.x)
+    writeColumn(gammaColumn, gamma, 1)
+    writeColumn(betaColumn, beta, 0)
+    mapTile(activation ? 1 : 0, residual ? 1 : 0, frozen ? 0 : xUse)
   }
   close()
   return result
@@ -199,14 +208,6 @@ const namesOfY = [...reads, "out.y.data", ...savedNames]
 const same = [1 | 2, 8, 16, 0, 32, 64]
 // The backward pass looks where the ReLU was 0, for which it needs the residual.
 const sameBeforeRelu = [1, 8, 16, 0, 32, 64]
-
-function enterSaved({ mean, variance, count, gamma, beta }: Saved): void {
-  entered[8] = mean
-  entered[9] = variance
-  entered[10] = count
-  entered[11] = gamma
-  entered[12] = beta
-}
 
 /** Vectors for what is to be saved. */
 export function makeVectors(saved: Mutable<Saved>, length: number, hasGamma: boolean, hasBeta: boolean): void {

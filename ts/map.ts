@@ -1,13 +1,13 @@
-import { begin, double, load, nextPiece, store, uses } from "./stream.ts"
+import { begin, double, load, nextPiece, outUse, residualUse, store, xUse } from "./stream.ts"
 import type { FloatArray, NdArray } from "./types.ts"
 import { affine } from "./wasm.ts"
 
 /** y from x, in a tile whose numbers per channel are in the channel table; `held`: x is, from the pass before. */
 export function mapTile(relu: number, residual: number, held: number): void {
   while (nextPiece()) {
-    load(uses.x | uses.out | (residual ? uses.residual : 0), held)
+    load(xUse | outUse | (residual ? residualUse : 0), held)
     affine(double, relu, residual, begin)
-    store(uses.out)
+    store(outUse)
   }
 }
 

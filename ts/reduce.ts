@@ -10,12 +10,13 @@ import {
   open,
   readColumn,
   readCount,
-  uses,
   weigh,
+  weightsUse,
+  xUse,
 } from "./stream.ts"
 import type { FloatArray, Vector } from "./types.ts"
 import type { View } from "./view.ts"
-import { columns, momentsOf } from "./wasm.ts"
+import { meanColumn, meanRestColumn, momentsOf, varianceColumn } from "./wasm.ts"
 import type { Weighting } from "./weighting.ts"
 
 /** The moments of an array: of each statistic its mean, its biased variance, what rounding the mean took away, and m or Σw. */
@@ -32,9 +33,9 @@ export function reduce(
   if (weights) weigh(weights)
   while (nextTile()) {
     reduceTile()
-    readColumn(columns.mean, mean)
-    readColumn(columns.variance, variance)
-    readColumn(columns.meanRest, meanRest)
+    readColumn(meanColumn, mean)
+    readColumn(varianceColumn, variance)
+    readColumn(meanRestColumn, meanRest)
     readCount(count)
   }
   close()
@@ -44,7 +45,7 @@ export function reduce(
 export function reduceTile(): void {
   const weighted = isWeighted()
   while (nextPiece()) {
-    load(weighted ? uses.x | uses.weights : uses.x, 0)
+    load(weighted ? xUse | weightsUse : xUse, 0)
     momentsOf(double, weighted, begin, end)
   }
 }

@@ -25,7 +25,22 @@ import {
 import { checkHeld, elements } from "./options/arrays.ts"
 import type { FloatArray } from "./types.ts"
 import type { Axis, Packing, View } from "./view.ts"
-import { columns, roles, words } from "./wasm.ts"
+import {
+  arraysWord,
+  blockRowsWord,
+  blocksWord,
+  channelsLastWord,
+  channelsWord,
+  copiesWord,
+  countColumn,
+  dyRole,
+  innerWord,
+  outerWord,
+  outRole,
+  rowsWord,
+  weightsRole,
+  xRole,
+} from "./wasm.ts"
 import { spread, type Weighting } from "./weighting.ts"
 
 /** Bytes of the channels-first tiles of resident arrays: so many that a second pass finds them in cache. */
@@ -41,7 +56,12 @@ const weightBytes = 8
 const dresidual = 5
 
 /** Sets of arrays, for {@link load} and {@link store}: bits by role. */
-export const uses = { x: 1, dy: 2, out: 4, residual: 8, weights: 16, dresidual: 32 } as const
+export const xUse = 1
+export const dyUse = 2
+export const outUse = 4
+export const residualUse = 8
+export const weightsUse = 16
+export const dresidualUse = 32
 
 /** The arrays of the call, by role. */
 const arrays: (FloatArray | undefined)[] = [undefined, undefined, undefined, undefined, undefined, undefined]
@@ -82,7 +102,7 @@ export function open(seen: View, x: FloatArray, copied?: boolean): void {
   double = x.BYTES_PER_ELEMENT === 8
   weighting = undefined
   isStaged = false
-  use(roles.x, x, 0, copied)
+  use(xRole, x, 0, copied)
   // How far the steps lead is not known until all arrays are.
   outerStep = 0
   row = -1
@@ -98,14 +118,14 @@ export function use(role: number, array: FloatArray, slot: number, copied = fals
 
 /** Writes dresidual, of which the staging buffer of dy holds the elements. */
 export function useDresidual(array: FloatArray): void {
-  use(dresidual, array, slots[roles.dy] as number, true)
+  use(dresidual, array, slots[dyRole] as number, true)
 }
 
 /** Has weights in the call, in the last staging buffer. */
 export function weigh(weights: Weighting): void {
   checkHeld(weights.data, elements(weights.shape))
   weighting = weights
-  slots[roles.weights] = 3
+  slots[weightsRole] = 3
   isStaged = true
 }
 
@@ -116,7 +136,7 @@ export function isWeighted(): boolean {
 
 /** Forgets the arrays, which may be collected then. */
 export function close(): void {
-  arrays.fill(undefined)
+  for (let role = 0; role < arrays.length; role++) arrays[role] = undefined
   weighting = undefined
 }
 
@@ -191,14 +211,14 @@ export function nextPiece(): boolean {
   inners = Math.min(innerStep, view.inner - inner)
   end = row + rows >= view.reduce && inner + inners >= view.inner ? 1 : 0
   const at = callAt / 4
-  uint32[at + words.outer] = outers
-  uint32[at + words.rows] = rows
-  uint32[at + words.channels] = channels
-  uint32[at + words.inner] = inners
-  uint32[at + words.channelsLast] = view.inner === 1 ? 1 : 0
-  uint32[at + words.copies] = view.copies
-  uint32[at + words.blockRows] = view.blockRows
-  uint32[at + words.blocks] = view.blocks
+  uint32[at + outerWord] = outers
+  uint32[at + rowsWord] = rows
+  uint32[at + channelsWord] = channels
+  uint32[at + innerWord] = inners
+  uint32[at + channelsLastWord] = view.inner === 1 ? 1 : 0
+  uint32[at + copiesWord] = view.copies
+  uint32[at + blockRowsWord] = view.blockRows
+  uint32[at + blocksWord] = view.blocks
   return true
 }
 
@@ -207,7 +227,7 @@ export function nextPiece(): boolean {
  * buffers from the pass before, if the tile is one piece.
  */
 export function load(set: number, held: number): void {
-  const copied = set & ~uses.out & ~(begin && end ? held : 0)
+  const copied = set & ~outUse & ~(begin && end ? held : 0)
   for (let role = 0; role < dresidual; role++) {
     if (!(set & (1 << role))) continue
     place(role)
@@ -217,12 +237,12 @@ export function load(set: number, held: number): void {
 
 /** Copies a set of arrays out of their staging buffers, those that are staged. */
 export function store(set: number): void {
-  if (set & uses.out && (slots[roles.out] as number) >= 0) move(roles.out, true)
-  if (set & uses.dresidual) move(dresidual, true)
+  if (set & outUse && (slots[outRole] as number) >= 0) move(outRole, true)
+  if (set & dresidualUse) move(dresidual, true)
 }
 
 function place(role: number): void {
-  const at = callAt / 4 + words.arrays + role * 3
+  const at = callAt / 4 + arraysWord + role * 3
   const slot = slots[role] as number
   if (slot >= 0) {
     uint32[at] = stagingAt + slot * stagingBytes
@@ -314,8 +334,9 @@ export function columnOf(column: number): Float64Array {
 /** Writes the numbers of the tile into a column of the channel table; none: `absent` for each. */
 export function writeColumn(column: number, values: ArrayLike<number> | null | undefined, absent: number): void {
   const at = columnAt(column)
+  // Two loops: a number that may be either would be made into an object.
   if (values) for (let i = 0; i < tileLength; i++) float64[at + i] = values[tileStart + i] as number
-  else float64.fill(absent, at, at + tileLength)
+  else for (let i = 0; i < tileLength; i++) float64[at + i] = absent
 }
 
 /** Reads a column of the channel table into the numbers of the tile; none: nothing. */
@@ -327,7 +348,7 @@ export function readColumn(column: number, values: Float64Array | undefined): vo
 
 /** Reads the counts of a tile that was reduced: sums of weights, as they were given. */
 export function readCount(values: Float64Array | undefined): void {
-  readColumn(columns.count, values)
+  readColumn(countColumn, values)
   if (!values || !weighting) return
   for (let i = tileStart; i < tileStart + tileLength; i++) values[i] = (values[i] as number) / weighting.scale
 }

@@ -1,6 +1,6 @@
 import { expand } from "./broadcast.ts"
 import { emptyLike, mapTile } from "./map.ts"
-import { checkApart, entered } from "./options/apart.ts"
+import { checkApart } from "./options/apart.ts"
 import { checkData, checkLike, checkShapeOf } from "./options/arrays.ts"
 import { axesOf, checkAxes, hasAxis } from "./options/axes.ts"
 import { checkBroadcast, checkStatisticsOut, checkVariances, type Parameter } from "./options/numbers.ts"
@@ -20,7 +20,7 @@ import type {
   Weights,
 } from "./types.ts"
 import { viewOf } from "./view.ts"
-import { columns, epsilonOfCall, roles } from "./wasm.ts"
+import { betaColumn, epsilonOfCall, gammaColumn, meanColumn, outRole, varianceColumn } from "./wasm.ts"
 
 /** What `moments` may be told. */
 export interface MomentsOptions {
@@ -59,11 +59,7 @@ export function moments(x: NdArray, axes?: number | readonly number[], options?:
   const meanData = checkStatisticsOut(mean, length, "out.mean")
   const varianceData = checkStatisticsOut(variance, length, "out.variance")
 
-  entered[0] = data
-  entered[1] = weights?.data
-  entered[2] = meanData
-  entered[3] = varianceData
-  checkApart(momentsApart, 2, none)
+  checkApart(momentsApart, 2, none, data, weights?.data, meanData, varianceData)
 
   reduce(view, data, weights, meanData, varianceData)
   return out?.mean && out.variance ? (out as MeanVariance) : { mean, variance }
@@ -115,12 +111,9 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
   const out = options?.out
   const result = out === undefined ? (emptyLike(data, shape) as unknown as Y) : out
   const y = out === undefined ? result.data : checkLike(out, "out", shape, data)
-  entered[0] = data
-  parameters.forEach((parameter, index) => {
-    entered[index + 1] = parameter?.data
-  })
-  entered[5] = y
-  checkApart(["x.data", "mean", "variance", "scale", "offset", "out.data"], 5, [1])
+  const [means, variances, scales, offsets] = parameters.map((parameter) => parameter?.data)
+  const names = ["x.data", "mean", "variance", "scale", "offset", "out.data"]
+  checkApart(names, 5, [1], data, means, variances, scales, offsets, y)
 
   // Axes along which no parameter changes are reduced, as far as the view is concerned.
   const rank = shape.length
@@ -131,7 +124,7 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
   const kept = shape.map((size, axis) => (hasAxis(reduced, axis) ? 1 : size))
   const view = viewOf(shape, reduced)
   open(view, data)
-  use(roles.out, y, 0)
+  use(outRole, y, 0)
   epsilonOfCall[0] = epsilonValue
   while (nextTile()) {
     const column = (index: number, parameter: Parameter | undefined, absent: number) => {
@@ -139,10 +132,10 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
       if (parameter && !isWhole) expand(parameter, kept, tileStart, columnOf(index))
       else writeColumn(index, parameter?.data, absent)
     }
-    column(columns.mean, parameters[0], 0)
-    column(columns.variance, parameters[1], 0)
-    column(columns.gamma, parameters[2], 1)
-    column(columns.beta, parameters[3], 0)
+    column(meanColumn, parameters[0], 0)
+    column(varianceColumn, parameters[1], 0)
+    column(gammaColumn, parameters[2], 1)
+    column(betaColumn, parameters[3], 0)
     mapTile(0, 0, 0)
   }
   close()

@@ -98,30 +98,32 @@ export function weightedInputGradient(double: boolean, begin: number): void {
   kernel.bn_dx(+double, 0, 0, 1, epsilonOfCall[0] as number, begin)
 }
 
+// Constants, and no records of them: bundlers put their values in place.
+
 /** The columns of the channel table, in its order. */
-export const columns = {
-  mean: 0,
-  variance: 1,
-  gamma: 2,
-  beta: 3,
-  count: 4,
-  dgamma: 5,
-  dbeta: 6,
-  meanRest: 7,
-} as const
+export const meanColumn = 0
+export const varianceColumn = 1
+export const gammaColumn = 2
+export const betaColumn = 3
+export const countColumn = 4
+export const dgammaColumn = 5
+export const dbetaColumn = 6
+export const meanRestColumn = 7
 
 /** What an array of a call is to it, in its order. */
-export const roles = { x: 0, dy: 1, out: 2, residual: 3, weights: 4 } as const
+export const xRole = 0
+export const dyRole = 1
+export const outRole = 2
+export const residualRole = 3
+export const weightsRole = 4
 
 /** The words of a call, in its order; each array has three: address, outer stride, row stride (in elements). */
-export const words = {
-  outer: 0,
-  rows: 1,
-  channels: 2,
-  inner: 3,
-  channelsLast: 4,
-  copies: 5,
-  blockRows: 6,
-  blocks: 7,
-  arrays: 8,
-} as const
+export const outerWord = 0
+export const rowsWord = 1
+export const channelsWord = 2
+export const innerWord = 3
+export const channelsLastWord = 4
+export const copiesWord = 5
+export const blockRowsWord = 6
+export const blocksWord = 7
+export const arraysWord = 8

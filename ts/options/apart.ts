@@ -1,50 +1,86 @@
-// Which arrays of a call may share memory. They are entered here once all arguments were read, since reading them may
-// run code that calls the package again, and judged together.
 import { ArgumentError } from "../errors.ts"
 import { tagOf } from "./arrays.ts"
 
 type Entry = ArrayLike<unknown> | null | undefined
 
-/** What the call reads, then what it writes, each at the place of its name. */
-export const entered: Entry[] = new Array(16).fill(undefined)
-const buffers: unknown[] = new Array(16).fill(undefined)
+/** The arrays that are judged, and their buffers, which take long to read. */
+const arrays: Entry[] = new Array(15).fill(undefined)
+const buffers: unknown[] = new Array(15).fill(undefined)
 
 /**
- * That what is written shares no memory with what is read, nor with anything else that is written.
+ * That what a call writes shares no memory with what it reads, nor with anything else that it writes. All arguments were
+ * read before, since reading them may run code that calls the package again.
  *
- * @param names of what is entered
+ * @param names of the arrays, which are given by themselves: a list would be made anew at each call
  * @param reads how many of them are read; the rest is written
  * @param same of each that is written, a bit mask of what it may be itself, element by element, and share none else
  */
-export function checkApart(names: readonly string[], reads: number, same: readonly number[]): void {
+export function checkApart(
+  names: readonly string[],
+  reads: number,
+  same: readonly number[],
+  a?: Entry,
+  b?: Entry,
+  c?: Entry,
+  d?: Entry,
+  e?: Entry,
+  f?: Entry,
+  g?: Entry,
+  h?: Entry,
+  i?: Entry,
+  j?: Entry,
+  k?: Entry,
+  l?: Entry,
+  m?: Entry,
+  n?: Entry,
+  o?: Entry,
+): void {
+  arrays[0] = a
+  arrays[1] = b
+  arrays[2] = c
+  arrays[3] = d
+  arrays[4] = e
+  arrays[5] = f
+  arrays[6] = g
+  arrays[7] = h
+  arrays[8] = i
+  arrays[9] = j
+  arrays[10] = k
+  arrays[11] = l
+  arrays[12] = m
+  arrays[13] = n
+  arrays[14] = o
   try {
-    for (let i = 0; i < names.length; i++) {
-      const array = entered[i]
-      buffers[i] = ArrayBuffer.isView(array) && array.byteLength > 0 ? array.buffer : undefined
-      if (i < reads || !buffers[i]) continue
-      for (let j = 0; j < i; j++) {
-        if (buffers[j] === buffers[i]) checkPair(names, i, j, ((same[i - reads] as number) & (1 << j)) !== 0)
+    for (let index = 0; index < names.length; index++) {
+      const array = arrays[index]
+      buffers[index] = ArrayBuffer.isView(array) ? array.buffer : undefined
+      if (index < reads || !buffers[index]) continue
+      for (let other = 0; other < index; other++) {
+        if (buffers[other] !== buffers[index]) continue
+        checkPair(names, index, other, ((same[index - reads] as number) & (1 << other)) !== 0)
       }
     }
   } finally {
-    entered.fill(undefined)
-    buffers.fill(undefined)
+    // So that they may be collected; Array.fill is slower for as few.
+    for (let index = 0; index < arrays.length; index++) arrays[index] = buffers[index] = undefined
   }
 }
 
-function checkPair(names: readonly string[], i: number, j: number, maySame: boolean): void {
-  const [written, other] = [entered[i], entered[j]] as unknown as [Float64Array, Float64Array]
+function checkPair(names: readonly string[], index: number, place: number, maySame: boolean): void {
+  const [written, other] = [arrays[index], arrays[place]] as unknown as [Float64Array, Float64Array]
   if (
+    written.length === 0 ||
+    other.length === 0 ||
     written.byteOffset >= other.byteOffset + other.byteLength ||
     other.byteOffset >= written.byteOffset + written.byteLength
   ) {
     return
   }
   if (!maySame) {
-    const expected = `none of the elements of ${names[j]}`
-    throw new ArgumentError(names[i] as string, expected, "some of them: give it memory of its own")
+    const expected = `none of the elements of ${names[place]}`
+    throw new ArgumentError(names[index] as string, expected, "some of them: give it memory of its own")
   }
   if (tagOf(written) !== tagOf(other) || written.byteOffset !== other.byteOffset) {
-    throw new ArgumentError(names[i] as string, `the elements of ${names[j]}, or none of them`, "some of them")
+    throw new ArgumentError(names[index] as string, `the elements of ${names[place]}, or none of them`, "some of them")
   }
 }

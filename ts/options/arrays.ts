@@ -24,6 +24,7 @@ export function checkData(array: NdArray, shape: readonly number[], name: string
   const { data } = array
   const tag = tagOf(data)
   if (tag !== "Float32Array" && tag !== "Float64Array") {
+    checkNoTensor(data, name)
     const isConvertible = Array.isArray(data) || /^(Int|Uint|Float)/.test(tag)
     const hint = isConvertible ? ": convert it, as by new Float32Array(data)" : ""
     throw new ArgumentError(`${name}.data`, "a Float32Array or Float64Array", `${describe(data)}${hint}`)
@@ -43,15 +44,20 @@ export function checkPlaced(array: object, data: ArrayLike<unknown>, shape: read
   checkLive(data, name, ".data")
 }
 
-/** Tensors of libraries whose users are told how to hand them over, and arrays that were given back. */
+/** An array that was given back, or a tensor of a library whose users are told how to hand it over. */
 export function checkFamiliar(array: object, name: string): void {
   const { shape, dims, disposed } = array as { shape?: unknown; dims?: unknown; disposed?: unknown }
   if (disposed === true) throw new DisposedError(name)
-  let foreign: string | undefined
-  if (typeof (array as { data?: unknown }).data === "function") {
-    foreign = "TensorFlow.js: pass { data: t.dataSync(), shape: t.shape }"
-  } else if (shape === undefined && dims !== undefined) foreign = "ONNX Runtime: pass { data: t.data, shape: t.dims }"
-  if (foreign) throw new ArgumentError(name, form, `a tensor of ${foreign}`)
+  if (shape === undefined && dims !== undefined) throw tensor(name, "ONNX Runtime", "{ data: t.data, shape: t.dims }")
+}
+
+/** Data that are a method. */
+export function checkNoTensor(data: unknown, name: string): void {
+  if (typeof data === "function") throw tensor(name, "TensorFlow.js", "{ data: t.dataSync(), shape: t.shape }")
+}
+
+function tensor(name: string, library: string, how: string): ArgumentError {
+  return new ArgumentError(name, form, `a tensor of ${library}: pass ${how}`)
 }
 
 /** That a view of the library's memory lies in an array of the user's. */

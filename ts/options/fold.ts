@@ -1,6 +1,6 @@
 import { ArgumentError, ShapeError } from "../errors.ts"
 import type { ChannelOptions, FloatArray, Maybe, NdArray, PerChannel, Statistics, Vector } from "../types.ts"
-import { checkApart, entered } from "./apart.ts"
+import { checkApart } from "./apart.ts"
 import { checkLike } from "./arrays.ts"
 import { alsoSaved } from "./channels.ts"
 import { describe } from "./describe.ts"
@@ -203,11 +203,8 @@ export function checkFoldedOut(
 ): { weights: FloatArray | undefined; bias: Vector | undefined } {
   const weights = out.weights === undefined ? undefined : checkLike(out.weights, "out.weights", shape, data, "weights")
   const vector = out.bias === undefined ? undefined : checkVectorOut(out.bias, channels, "out.bias")
-  const arrays = [data, bias, mean, variance, gamma, beta, weights, vector]
-  arrays.forEach((array, index) => {
-    entered[index] = array
-  })
   const read = ["weights.data", "bias", ...names, "normalization.gamma", "normalization.beta"]
-  checkApart([...read, "out.weights.data", "out.bias"], read.length, [1, 2])
+  const written = ["out.weights.data", "out.bias"]
+  checkApart([...read, ...written], read.length, [1, 2], data, bias, mean, variance, gamma, beta, weights, vector)
   return { weights, bias: vector }
 }

@@ -5,6 +5,7 @@ import {
   checkData,
   checkFamiliar,
   checkLive,
+  checkNoTensor,
   checkPlaced,
   checkShape,
   checkShapeOf,
@@ -54,6 +55,7 @@ function checkNumberArray(
 ): ArrayLike<number> {
   const shape = checkShape(array.shape, name, ".shape")
   const { data } = array
+  checkNoTensor(data, name)
   if (typeof data !== "object" || data === null || typeof data.length !== "number") {
     throw new ArgumentError(`${name}.data`, "an array of numbers", describe(data))
   }
