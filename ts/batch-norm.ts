@@ -2,7 +2,7 @@ import { differentiate, isSet, pick } from "./backward.ts"
 import { eachBatch } from "./batches.ts"
 import { type Convention, conventions, oneElement } from "./conventions.ts"
 import { StateError } from "./errors.ts"
-import { emptySaved, makeVectors, normalize, type Told } from "./forward.ts"
+import { emptySaved, inferInto, makeVectors, normalize, type Told } from "./forward.ts"
 import { jsonNumber } from "./json.ts"
 import { merge, noParts, partsOf } from "./merge.ts"
 import { checkShapeOf, elements } from "./options/arrays.ts"
@@ -494,7 +494,7 @@ export class BatchNorm {
     told.residual = residual
     told.weights = weights
     try {
-      return normalize(x, told, out, "out", saved, "own")
+      return saved ? normalize(x, told, out, "out", saved, "own") : inferInto(x, told, out)
     } finally {
       told.residual = undefined
       told.weights = undefined

@@ -92,7 +92,7 @@ export interface Told extends ChannelOptions, Operands<FloatArray> {
 export type Mutable<S> = { -readonly [N in keyof S]: S[N] }
 
 /**
- * Computes y, in `target` if there is one, and saves what `backward` needs, if it is to. All is judged before anything is
+ * Computes y, in `target` if there is one, and saves what `backward` needs. All is judged before anything is
  * written, and first read into variables: reading what a user passes may run code that calls the package again.
  *
  * @param given judged as far as its names go
@@ -104,8 +104,8 @@ export function normalize<Y extends NdArray>(
   given: Told,
   target: Y | undefined,
   name: "out" | "out.y",
-  saved?: Mutable<Saved>,
-  vectors?: "fresh" | "given" | "own",
+  saved: Mutable<Saved>,
+  vectors: "fresh" | "given" | "own",
 ): Y {
   const shape = checkShapeOf(x, "x")
   const data = checkData(x, shape, "x")
@@ -126,19 +126,19 @@ export function normalize<Y extends NdArray>(
   const activation = checkActivation(given.activation)
   const mean = checkPerChannel(given.mean, length, "mean")
   const variance = checkVariance(given.variance, length, "variance")
-  const frozen = checkBothGiven(mean, variance, saved !== undefined)
+  const frozen = checkBothGiven(mean, variance, "both mean and variance, or neither")
   if (!frozen && length > 0) checkSomeElements(view.count, 1, "x")
   const residual = checkResidual(given.residual, shape, data)
-  const weights = saved && checkWeights(given.weights, shape, view.kept, frozen ? undefined : 0)
+  const weights = checkWeights(given.weights, shape, view.kept, frozen ? undefined : 0)
   const result = target === undefined ? (emptyLike(data, shape) as NdArray as Y) : target
   const y = target === undefined ? result.data : checkLike(target, name, shape, data)
-  if (vectors === "given") checkSavedOut(saved as Saved, length, gamma, beta)
+  if (vectors === "given") checkSavedOut(saved, length, gamma, beta)
 
   const out = vectors === "given" ? saved : undefined
   checkApart(
     name === "out" ? namesOfOut : namesOfY,
     7,
-    activation && saved ? sameBeforeRelu : same,
+    activation ? sameBeforeRelu : same,
     data,
     residual,
     weights?.data,
@@ -163,27 +163,25 @@ export function normalize<Y extends NdArray>(
     else weigh(weights)
   }
   // From here on something is written.
-  if (saved) {
-    if (vectors === "fresh") makeVectors(saved, length, gamma !== undefined, beta !== undefined)
-    saved.epsilon = epsilon
-    saved.axis = view.axis
-    saved.activation = activation
-    saved.frozen = frozen
-    saved.inPlace = isSame(y, data)
-    if (residual || saved.hasResidual) saved.hasResidual = residual !== undefined
-    if (weights || saved.hasWeights) saved.hasWeights = weights !== undefined
-    copyNumbers(gamma, saved.gamma)
-    copyNumbers(beta, saved.beta)
-    if (frozen) {
-      copyNumbers(mean, saved.mean)
-      copyNumbers(variance, saved.variance)
-      if (weights) saved.count.set(weights.totals)
-      else saved.count.fill(view.count)
-    }
+  if (vectors === "fresh") makeVectors(saved, length, gamma !== undefined, beta !== undefined)
+  saved.epsilon = epsilon
+  saved.axis = view.axis
+  saved.activation = activation
+  saved.frozen = frozen
+  saved.inPlace = isSame(y, data)
+  if (residual || saved.hasResidual) saved.hasResidual = residual !== undefined
+  if (weights || saved.hasWeights) saved.hasWeights = weights !== undefined
+  copyNumbers(gamma, saved.gamma)
+  copyNumbers(beta, saved.beta)
+  if (frozen) {
+    copyNumbers(mean, saved.mean)
+    copyNumbers(variance, saved.variance)
+    if (weights) saved.count.set(weights.totals)
+    else saved.count.fill(view.count)
   }
   epsilonOfCall[0] = epsilon
   while (nextTile()) {
-    if (saved && !frozen) {
+    if (!frozen) {
       reduceTile()
       readColumn(meanColumn, saved.mean)
       readColumn(varianceColumn, saved.variance)
@@ -241,5 +239,51 @@ export function infer<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray
 ): Y {
   const given = checkOptions(options, "options", inferNames, alsoSaved)
   if (!given) throw missing("options", "{ mean, variance }")
-  return normalize(x, given, given.out, "out")
+  return inferInto<Y>(x, given, given.out)
 }
+
+/** The same, of options whose names were judged. All is first read into variables, as in {@link normalize}. */
+export function inferInto<Y extends NdArray>(x: NdArray, given: Told, target: Y | undefined): Y {
+  const shape = checkShapeOf(x, "x")
+  const data = checkData(x, shape, "x")
+  const view = checkChannelView(shape, given.axis, "axis")
+  const length = view.statistics
+  const gamma = checkPerChannel(given.gamma, length, "gamma")
+  const beta = checkPerChannel(given.beta, length, "beta")
+  let epsilon = defaultEpsilon
+  if ("epsilon" in given) {
+    const value = given.epsilon
+    if (value !== undefined) {
+      if (typeof value !== "number" || !(value >= 0 && value < Number.POSITIVE_INFINITY)) {
+        throw notEpsilon(value, "epsilon")
+      }
+      epsilon = value
+    }
+  }
+  const relu = checkActivation(given.activation) ? 1 : 0
+  const mean = checkPerChannel(given.mean, length, "mean")
+  const variance = checkVariance(given.variance, length, "variance")
+  checkBothGiven(mean, variance)
+  const residual = checkResidual(given.residual, shape, data)
+  const result = target === undefined ? (emptyLike(data, shape) as NdArray as Y) : target
+  const y = target === undefined ? result.data : checkLike(target, "out", shape, data)
+  checkApart(namesOfInfer, 6, sameAsInput, data, residual, mean, variance, gamma, beta, y)
+
+  open(view, data)
+  use(outRole, y, 0)
+  if (residual) use(residualRole, residual, 2)
+  epsilonOfCall[0] = epsilon
+  while (nextTile()) {
+    writeColumn(meanColumn, mean, 0)
+    writeColumn(varianceColumn, variance, 0)
+    writeColumn(gammaColumn, gamma, 1)
+    writeColumn(betaColumn, beta, 0)
+    mapTile(relu, residual ? 1 : 0, 0)
+  }
+  close()
+  return result
+}
+
+const namesOfInfer = ["x.data", "residual.data", "mean", "variance", "gamma", "beta", "out.data"]
+// y may lie over x or the residual.
+const sameAsInput = [1 | 2]

@@ -56,11 +56,11 @@ export function checkVariance(
   return list
 }
 
-/** Whether both are given, where both may lack. */
-export function checkBothGiven(mean: unknown, variance: unknown, mayLack: boolean): boolean {
+/** Whether both are given; `expected`, where both may lack. */
+export function checkBothGiven(mean: unknown, variance: unknown, expected?: string): boolean {
   if (mean && variance) return true
-  if (mayLack && !mean && !variance) return false
-  throw missing(mean ? "variance" : "mean", mayLack ? "both mean and variance, or neither" : "one number per channel")
+  if (expected && !mean && !variance) return false
+  throw missing(mean ? "variance" : "mean", expected ?? "one number per channel")
 }
 
 /** What has to be there. */
