@@ -80,7 +80,7 @@ export interface BackwardOptions<X extends NdArray, N extends keyof Gradients, T
  * @param x what `forward` was given
  * @param saved what it returned
  * @param options the residual and the weights that `forward` was given, if any, and `need`
- * @returns the gradients that `need` names
+ * @returns the gradients that `need` names; `out`, if it has them all and no others
  * @throws StateError after a forward in place; ShapeError where dy or saved do not fit x; ArgumentError where operands
  *   are missing, or a gradient is asked for of what was not given
  */
