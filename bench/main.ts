@@ -1,4 +1,5 @@
 // npm run bench -- [WORKLOAD ...] [--modes LIST] [--check] [--help]
+import { readFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import Table from "cli-table3"
@@ -8,9 +9,11 @@ import { batchnorm } from "./peers/batchnorm.ts"
 import { type Mode, modes, type Operation, operations, type Peer } from "./peers/peer.ts"
 import { pureJs } from "./peers/pure-js.ts"
 import { names, type Workload, workload } from "./workloads.ts"
+import { leastOf, loops, yardstick } from "./yardstick.ts"
 
 const peers: readonly Peer[] = [batchnorm, pureJs]
 const rounds = 7
+const wasm = new WebAssembly.Module(readFileSync(new URL("../.tools/yardstick/kernel.wasm", import.meta.url)))
 
 const help = `Times batch normalization against plain JavaScript, after checking every answer.
 
@@ -50,12 +53,17 @@ async function main(): Promise<void> {
 }
 
 async function compare(data: Workload, mode: Mode, right: ReturnType<typeof answers>, checkOnly: boolean) {
+  const measure = yardstick(wasm, data.x.length)
   const prepared = peers.map((peer) => ({ peer, run: peer.prepare(data, mode) }))
-  const table = new Table({ head: ["", "peer", "error", "median ms", "spread", "× the time of batchnorm"], style })
+  const table = new Table({
+    head: ["", "peer", "error", "median ms", "spread", "× the time of batchnorm", "× the memory's"],
+    style,
+  })
   for (const operation of operations) {
     const rows = prepared.map(({ run }) => ({ error: errorOf(run[operation](), right[operation]), times: [] }))
     const sound = prepared.filter((_, index) => (rows[index] as Row).error <= tolerance)
-    const times = checkOnly ? new Map<string, number[]>() : await time(operation, sound)
+    const times = checkOnly ? new Map<string, number[]>() : await time(operation, sound, measure)
+    const least = leastOf[operation].reduce((sum, loop) => sum + median(times.get(loop) ?? []), 0)
     const ours = median(times.get(batchnorm.name) ?? [])
     for (const [index, { peer }] of prepared.entries()) {
       const { error } = rows[index] as Row
@@ -69,22 +77,26 @@ async function compare(data: Workload, mode: Mode, right: ReturnType<typeof answ
         found.length > 0 ? median(found).toPrecision(3) : "–",
         found.length > 0 ? `${Math.min(...found).toPrecision(3)} to ${Math.max(...found).toPrecision(3)}` : "–",
         found.length > 0 ? (median(found) / ours).toFixed(1) : "–",
+        found.length > 0 ? (median(found) / least).toFixed(2) : "–",
       ])
     }
   }
   console.log(table.toString())
   for (const { run } of prepared) run.dispose()
+  measure[Symbol.dispose]()
 }
 
 /** The medians of some rounds, the peers taking turns within each, so that a change of the machine's pace meets all. */
 async function time(
   operation: Operation,
   prepared: readonly { peer: Peer; run: ReturnType<Peer["prepare"]> }[],
+  measure: ReturnType<typeof yardstick>,
 ): Promise<Map<string, number[]>> {
   const times = new Map<string, number[]>()
   for (let round = 0; round < rounds; round++) {
     const bench = new Bench({ time: 60, iterations: 5, warmup: round === 0, warmupTime: 60, warmupIterations: 3 })
     for (const { peer, run } of prepared) bench.add(peer.name, () => void run[operation]())
+    for (const loop of loops) if (leastOf[operation].includes(loop)) bench.add(loop, measure[loop])
     for (const { name, result } of await bench.run()) {
       if (result.state !== "completed") throw new Error(`${name}: ${operation} did not complete`)
       times.set(name, [...(times.get(name) ?? []), result.latency.p50])

@@ -19,7 +19,7 @@ const command = (title, name, args, env = {}) => ({
 
 const clippy = ["clippy", "--locked", "--quiet"]
 const deny = ["--", "-D", "warnings"]
-const wasm = ["--target", "wasm32-unknown-unknown", "-p", "batchnorm-wasm"]
+const wasm = ["--target", "wasm32-unknown-unknown", "-p", "batchnorm-wasm", "--all-features"]
 
 /** @type {readonly import("./tally.mjs").Check[]} */
 export const checks = [

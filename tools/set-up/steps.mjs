@@ -1,5 +1,6 @@
 import { buildPackage } from "../build-package.mjs"
 import { buildWasm } from "../build-wasm.mjs"
+import { buildYardstick } from "../build-yardstick.mjs"
 import { installChromium } from "./chromium.mjs"
 import { interrupted, SetUpError } from "./command.mjs"
 import { npmPackages } from "./npm-packages.mjs"
@@ -20,7 +21,7 @@ const run = [npmPackages, wasmTarget, wasmPack, wasmBindgen, buildWasm, buildPac
 /** @type {Step[]} */
 const check = [npmPackages, wasmTarget, rustComponents, wasmPack, wasmBindgen, buildWasm, buildPackage]
 /** @type {Record<string, Step[]>} */
-const modes = { run, check, test: [...check, installChromium] }
+const modes = { run, check, bench: [...run, buildYardstick], test: [...check, buildYardstick, installChromium] }
 
 /**
  * @param {string} mode

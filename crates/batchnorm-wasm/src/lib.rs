@@ -17,6 +17,8 @@ pub mod call;
 pub mod exports;
 pub mod memory;
 pub mod reductions;
+#[cfg(feature = "yardstick")]
+pub mod yardstick;
 
 #[cfg(target_family = "wasm")]
 #[global_allocator]
