@@ -11,7 +11,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 // The part of wall 2 that needs types: max and min are forbidden on lanes, not on lengths.
 test("clippy refuses max and min of lanes", { timeout: 120_000 }, async () => {
-  for (const name of ["crates", "Cargo.toml", "Cargo.lock", "clippy.toml", "rust-toolchain.toml"]) {
+  for (const name of ["crates", "bench/native", "Cargo.toml", "Cargo.lock", "clippy.toml", "rust-toolchain.toml"]) {
     cpSync(join(root, name), join(folder, name), { recursive: true })
   }
   const planted = `
