@@ -5,34 +5,40 @@ import type { Operation } from "./peers/peer.ts"
 interface Exports {
   readonly memory: WebAssembly.Memory
   bn_allocate(bytes: number): number
-  bn_free(address: number, bytes: number): void
   yardstick_copy(x: number, y: number, length: number): void
   yardstick_sum(x: number, length: number): number
   yardstick_sum_of_two(x: number, y: number, length: number): number
   yardstick_triad(a: number, x: number, y: number, z: number, length: number): void
 }
 
-/** One loop over memory. */
-export const loops = ["copy", "sum", "sum of two", "triad"] as const
-export type Loop = (typeof loops)[number]
+/** One loop over memory, and how many arrays it reads and writes. */
+const loops = { copy: 2, sum: 1, "sum of two": 2, triad: 3 } as const
+export type Loop = keyof typeof loops
+export const loopNames = Object.keys(loops) as readonly Loop[]
 
-/** What an operation has to read and write at least, in loops: the first read for the sums, and what is done with them. */
+/** What an operation has to read and write at least, in loops: once for the sums, once for what is done with them. */
 export const leastOf: Readonly<Record<Operation, readonly Loop[]>> = {
   moments: ["sum"],
   forward: ["sum", "copy"],
   infer: ["copy"],
   backward: ["sum of two", "triad"],
+  step: ["sum", "copy", "sum of two", "triad"],
+}
+
+/** Arrays that an operation reads and writes at least. */
+export function arraysOf(operation: Operation): number {
+  return leastOf[operation].reduce((sum, loop) => sum + loops[loop], 0)
 }
 
 /** Elements that the loops take at a time. */
 const step = 32
 
 /**
- * The loops, on f32 arrays of as many elements, to the next multiple of 32.
+ * The loops, on f32 arrays of as many elements, to the next multiple of 32. Its memory goes with it.
  *
- * @param wasm the module, .tools/yardstick/kernel.wasm
+ * @param wasm the module of .tools/yardstick
  */
-export function yardstick(wasm: WebAssembly.Module, elements: number): Record<Loop, () => void> & Disposable {
+export function yardstick(wasm: WebAssembly.Module, elements: number): Record<Loop, () => void> {
   const exports = new WebAssembly.Instance(wasm).exports as unknown as Exports
   const length = Math.ceil(elements / step) * step
   const [x, y, z] = [0, 0, 0].map(() => {
@@ -47,8 +53,5 @@ export function yardstick(wasm: WebAssembly.Module, elements: number): Record<Lo
     sum: () => void exports.yardstick_sum(x, length),
     "sum of two": () => void exports.yardstick_sum_of_two(x, y, length),
     triad: () => exports.yardstick_triad(0.5, x, y, z, length),
-    [Symbol.dispose]() {
-      for (const address of [x, y, z]) exports.bn_free(address, length * 4)
-    },
   }
 }

@@ -1,57 +1,86 @@
-import { allocate, backward, forward, infer, moments } from "batchnorm"
+import { allocate, backward, forward, infer, moments, type NdArray } from "batchnorm"
 import type { Workload } from "../workloads.ts"
-import type { Mode, Peer } from "./peer.ts"
+import { type Mode, type Peer, task } from "./peer.ts"
 
-/** This package. */
-export const batchnorm: Peer = {
-  name: "batchnorm",
-  prepare(workload, mode) {
-    const { shape, channels, gamma, beta, epsilon } = workload
-    const axis = workload.layout === "channels-last" ? -1 : 1
+type Dtype = "float32" | "float64"
+
+/** This package, and itself with the same numbers as float64. */
+export const batchnorm: Peer = { name: "batchnorm", prepare: prepareAs("float32") }
+export const batchnormF64: Peer = { name: "batchnorm f64", prepare: prepareAs("float64") }
+
+function prepareAs(dtype: Dtype): Peer["prepare"] {
+  return (workload, mode) => {
+    const { layout, axes, channels, gamma, beta, epsilon, mean, variance } = workload
+    const axis = layout === "channels-last" ? -1 : 1
     const options = { axis, gamma, beta, epsilon }
-    const axes = shape.map((_, index) => index).filter((index) => index !== (axis + shape.length) % shape.length)
-    const { x, dy, y, dx, dispose } = arrays(workload, mode)
+    const given = { ...options, mean, variance }
+    const { x, dy, y, dx, dispose } = arraysOf(workload, mode, dtype)
     const { saved } = forward(x, options)
-    const resident = mode === "resident"
+
     const vector = () => new Float64Array(channels)
-    const outs = {
-      moments: { mean: { data: vector(), shape: [channels] }, variance: { data: vector(), shape: [channels] } },
-      forward: { y, saved: structuredClone(saved) },
-      backward: { dx, dgamma: vector(), dbeta: vector() },
-    }
+    const moment = () => ({ data: vector(), shape: [channels] })
+    const outs =
+      mode === "fresh"
+        ? {}
+        : {
+            moments: { mean: moment(), variance: moment() },
+            forward: { y, saved: structuredClone(saved) },
+            infer: y,
+            backward: { dx, dgamma: vector(), dbeta: vector() },
+          }
+    // Objects are made once: what is measured is the call.
+    const momentsOptions = { out: outs.moments }
+    const forwardOptions = { ...options, out: outs.forward }
+    const inferOptions = { ...given, out: outs.infer }
+    const backwardOptions = { out: outs.backward }
     return {
-      moments() {
-        const { mean, variance } = moments(x, axes, resident ? { out: outs.moments } : undefined)
-        return { mean: mean.data, variance: variance.data }
-      },
-      forward() {
-        const result = forward(x, resident ? { ...options, out: outs.forward } : options)
-        return { y: result.y.data, mean: result.saved.mean, variance: result.saved.variance }
-      },
-      infer() {
-        return { y: infer(x, resident ? { ...saved, out: y } : saved).data }
-      },
-      backward() {
-        const { dx, dgamma, dbeta } = backward(dy, x, saved, resident ? { out: outs.backward } : undefined)
-        return { dx: dx.data, dgamma, dbeta }
+      tasks: {
+        moments: task(() => {
+          const { mean, variance } = moments(x, axes, momentsOptions)
+          return { mean: mean.data, variance: variance.data }
+        }),
+        forward: task(() => {
+          const { y, saved } = forward(x, forwardOptions)
+          return { y: y.data, mean: saved.mean, variance: saved.variance }
+        }),
+        infer: task(() => ({ y: infer(x, inferOptions).data })),
+        backward: task(() => {
+          const { dx, dgamma, dbeta } = backward(dy, x, saved, backwardOptions)
+          return { dx: dx.data, dgamma, dbeta }
+        }),
+        step: task(() => {
+          const { y, saved } = forward(x, forwardOptions)
+          const { dx, dgamma, dbeta } = backward(dy, x, saved, backwardOptions)
+          return { y: y.data, dx: dx.data, dgamma, dbeta }
+        }),
       },
       dispose,
     }
-  },
+  }
 }
 
-function arrays({ shape, x, dy }: Workload, mode: Mode) {
-  if (mode === "io") {
-    const empty = () => ({ data: new Float32Array(x.length), shape })
-    return { x: { data: x, shape }, dy: { data: dy, shape }, y: empty(), dx: empty(), dispose() {} }
+interface Arrays extends Record<"x" | "dy" | "y" | "dx", NdArray<Float32Array<ArrayBuffer>>> {
+  dispose(): void
+}
+
+function arraysOf({ shape, x, dy }: Workload, mode: Mode, dtype: Dtype): Arrays {
+  const places = mode === "resident" ? resident(shape, dtype) : ordinary(shape, x.length, dtype)
+  places.x.data.set(x)
+  places.dy.data.set(dy)
+  // What is called takes either type; that all arrays are of one is seen to here.
+  return places as Arrays
+}
+
+function resident(shape: readonly number[], dtype: Dtype) {
+  const empty = () => (dtype === "float32" ? allocate(shape) : allocate(shape, "float64"))
+  const all = { x: empty(), dy: empty(), y: empty(), dx: empty() }
+  const dispose = () => {
+    for (const array of Object.values(all)) array.dispose()
   }
-  const all = { x: allocate(shape), dy: allocate(shape), y: allocate(shape), dx: allocate(shape) }
-  all.x.data.set(x)
-  all.dy.data.set(dy)
-  return {
-    ...all,
-    dispose() {
-      for (const array of Object.values(all)) array.dispose()
-    },
-  }
+  return { ...all, dispose }
+}
+
+function ordinary(shape: readonly number[], length: number, dtype: Dtype) {
+  const empty = () => ({ data: dtype === "float32" ? new Float32Array(length) : new Float64Array(length), shape })
+  return { x: empty(), dy: empty(), y: empty(), dx: empty(), dispose() {} }
 }

@@ -85,7 +85,7 @@ test("no network is one line, and the log is named", async () => {
 test("an unknown mode is named", async () => {
   const { code, errors } = await start("everything")
   expect(code).toBe(1)
-  expect(errors).toBe('set-up: unknown mode "everything", expected one of run, check, test\n')
+  expect(errors).toBe('set-up: unknown mode "everything", expected one of run, check, bench, test\n')
 })
 
 test("a step is skipped when its inputs have not changed, and done again when they have", async () => {

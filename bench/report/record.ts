@@ -1,0 +1,99 @@
+import { execFileSync } from "node:child_process"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { arch, cpus, platform, release, totalmem } from "node:os"
+import { join, relative } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { Comparison } from "../compare.ts"
+import type { Call } from "../studies/calls.ts"
+import type { Start } from "../studies/start.ts"
+import type { Point } from "../studies/sweep.ts"
+
+export const root = fileURLToPath(new URL("../..", import.meta.url))
+
+/** Which machine, engine and sources some results are of. */
+export interface Origin {
+  /** ISO 8601. */
+  readonly date: string
+  readonly command: string
+  readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryGB: number; readonly system: string }
+  readonly engine: { readonly name: string; readonly version: string }
+  /** Of git; with a "+" where the sources were changed since. */
+  readonly commit: string
+  /** Exact versions of the libraries that were compared. */
+  readonly peers: Readonly<Record<string, string>>
+}
+
+/** Results, as they lie in a file. Times are in milliseconds. */
+export interface RunRecord extends Origin {
+  readonly format: 1
+  readonly comparisons?: readonly Comparison[]
+  readonly points?: readonly Point[]
+  readonly calls?: readonly Call[]
+  readonly starts?: readonly Start[]
+}
+
+/** @param engine of a browser; Node's own unless given */
+export function originOf(command: string, engine?: Origin["engine"]): Origin {
+  const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+  const libraries = /^(@tensorflow\/|onnxruntime-web$|@jax-js\/)/
+  return {
+    date: new Date().toISOString().replace(/\.\d+/, ""),
+    command,
+    machine: {
+      cpu: cpus()[0]?.model.trim() ?? "unknown",
+      cores: cpus().length,
+      memoryGB: Math.round(totalmem() / 2 ** 30),
+      system: `${platform()} ${release()} ${arch()}`,
+    },
+    engine: engine ?? { name: "Node", version: `${process.versions.node}, V8 ${process.versions.v8}` },
+    commit: commit(),
+    peers: Object.fromEntries(Object.entries<string>(devDependencies).filter(([name]) => libraries.test(name))),
+  }
+}
+
+function commit(): string {
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim()
+  try {
+    return git("rev-parse", "--short=10", "HEAD") + (git("status", "--porcelain") ? "+" : "")
+  } catch {
+    return "unknown"
+  }
+}
+
+/** Where records lie that are checked in. */
+const recordFolder = join(root, "bench", "record")
+
+/** Writes a record, named by its date and engine; gives its path from the root. */
+export function writeRecord(record: RunRecord, isKept: boolean): string {
+  const folder = isKept ? recordFolder : join(root, ".tools", "bench")
+  mkdirSync(folder, { recursive: true })
+  const study = record.points ? "-sweep" : record.calls ? "-calls" : record.starts ? "-start" : ""
+  const name = `${record.date.replaceAll(":", "")}-${record.engine.name.toLowerCase()}${study}.json`
+  const path = join(folder, name)
+  writeFileSync(path, text(record))
+  return relative(root, path)
+}
+
+/** Four digits of a time are more than it is good for. */
+function text(record: RunRecord): string {
+  const rounded = (_: string, value: unknown) => {
+    if (typeof value !== "number") return value
+    return Number.isFinite(value) ? Number(value.toPrecision(4)) : String(value)
+  }
+  return `${JSON.stringify(record, rounded, 1)}\n`
+}
+
+/** @throws RangeError where there is none, or not of this format */
+export function readRecord(path = newestRecord()): RunRecord {
+  const record = JSON.parse(readFileSync(path, "utf8"))
+  if (record.format !== 1) throw new RangeError(`${path} is no record of format 1`)
+  return record
+}
+
+/** The newest record of a comparison in Node that is checked in. */
+function newestRecord(): string {
+  const names = existsSync(recordFolder) ? readdirSync(recordFolder).filter((name) => name.endsWith("-node.json")) : []
+  const name = names.sort().at(-1)
+  if (!name) throw new RangeError("there is no record in bench/record: make one with --record")
+  return join(recordFolder, name)
+}

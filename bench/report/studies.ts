@@ -1,0 +1,81 @@
+import { styleText } from "node:util"
+import Table from "cli-table3"
+import { median } from "../statistics.ts"
+import type { Call } from "../studies/calls.ts"
+import type { Start } from "../studies/start.ts"
+import { type Point, type Sweep, swept } from "../studies/sweep.ts"
+import { borderless, duration, ratio } from "./table.ts"
+
+/** What the number is that a sweep varies. */
+const varied: Record<Sweep, string> = { size: "elements", channels: "channels", offset: "offset" }
+
+/** How far from the median of its column a point of a sweep may lie: beyond, it is marked. */
+const flat = { size: 0.25, channels: 0.5, offset: 0.25 } as const satisfies Record<Sweep, number>
+
+/** Each point's times relative to a copy of as many elements; those off the median are marked. */
+export function sweepTable(points: readonly Point[]): string {
+  const [first] = points
+  if (!first) return ""
+  const kinds = [...new Set(points.map(({ layout }) => layout))]
+  return kinds
+    .map((layout) => {
+      const chosen = points.filter((point) => point.layout === layout)
+      const middles = swept.map((operation) => median(chosen.map((point) => relative(point, operation))))
+      const rows = chosen.map((point) => [
+        point.at.toLocaleString("en"),
+        `[${point.shape.join(", ")}]`,
+        ...swept.map((operation, index) => {
+          const value = relative(point, operation)
+          const isOff = Math.abs(value / (middles[index] as number) - 1) > flat[first.sweep]
+          return isOff ? styleText("yellow", `${ratio(value)} !`) : `${ratio(value)}  `
+        }),
+        duration(point.copy.median),
+      ])
+      const off = (text: string) => styleText("dim", text)
+      const note = `! more than ${100 * flat[first.sweep]} % off the median: ${swept
+        .map((operation, index) => `${operation} ${ratio(middles[index] as number)}`)
+        .join(", ")}`
+      return [
+        `${styleText("bold", layout)} · time ÷ that of a copy of as many elements`,
+        plain([varied[first.sweep], "shape", ...swept, "copy"], rows),
+        off(note),
+      ].join("\n")
+    })
+    .join("\n\n")
+}
+
+function relative({ times, copy }: Point, operation: (typeof swept)[number]): number {
+  return times[operation].median / copy.median
+}
+
+/** What a call costs. */
+export function callsTable(calls: readonly Call[]): string {
+  const rows = calls.map(({ operation, nanoseconds, bytes }) => [
+    operation,
+    `${nanoseconds.toFixed(0)} ns`,
+    bytes === undefined ? "–" : `${Math.max(0, bytes).toFixed(0)} B`,
+  ])
+  return plain(["[2, 2], resident, complete out", "a call", "heap"], rows)
+}
+
+/** How long libraries take to start. */
+export function startsTable(starts: readonly Start[]): string {
+  const mine = starts[0]?.median ?? Number.NaN
+  const rows = starts.map(({ peer, median, low, high, failure }) =>
+    failure
+      ? [peer, styleText("red", "fails"), "", ""]
+      : [peer, duration(median), `${duration(low)} to ${duration(high)}`, ratio(median / mine)],
+  )
+  return plain(["import to first result", "median", "quartiles", "× ours"], rows)
+}
+
+function plain(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const table = new Table({
+    head: head.map((text) => styleText("dim", text)),
+    colAligns: head.map((_, index) => (index === 0 ? "left" : "right")),
+    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 2 },
+    chars: borderless,
+  })
+  table.push(...rows.map((row) => [...row]))
+  return table.toString().replace(/ +$/gm, "")
+}
