@@ -85,7 +85,7 @@ function specOf(record: RunRecord): TopLevelSpec {
               type: "quantitative",
               title: null,
               scale: { type: "log", domain: [0.5, 5000], clamp: true },
-              axis: { values: [1, 10, 100, 1000], format: "~s", labelExpr: "datum.value + '×'", labelOverlap: false },
+              axis: { values: [1, 10, 100, 1000], labelExpr: "format(datum.value, '~s') + '×'", labelOverlap: false },
             },
             y: {
               field: "workload",
@@ -98,7 +98,7 @@ function specOf(record: RunRecord): TopLevelSpec {
               type: "nominal",
               title: null,
               scale: { domain: Object.keys(colours), range: Object.values(colours) },
-              legend: { orient: "bottom", direction: "horizontal", columns: 8, symbolOpacity: 1, labelLimit: 200 },
+              legend: { orient: "bottom", direction: "horizontal", columns: 4, symbolOpacity: 1, labelLimit: 200 },
             },
             shape: {
               condition: { test: "datum.peer === 'native'", value: "diamond" },
@@ -112,7 +112,7 @@ function specOf(record: RunRecord): TopLevelSpec {
       ],
     })),
     resolve: { scale: { color: "shared" } },
-    spacing: 18,
+    spacing: 14,
     config: {
       font: "system-ui, sans-serif",
       view: { stroke: null },
@@ -133,7 +133,7 @@ function specOf(record: RunRecord): TopLevelSpec {
         labelPadding: 6,
       },
       axisX: { labelColor: muted },
-      legend: { labelColor: text, labelFontSize: 11, symbolSize: 70, columnPadding: 10, offset: 14 },
+      legend: { labelColor: text, labelFontSize: 11, symbolSize: 70, columnPadding: 18, offset: 14 },
     },
   } as TopLevelSpec
 }
