@@ -20,7 +20,7 @@ npm run bench -- [WORKLOAD ...] [options]
 What is measured, in place of the workloads:
   --sweep KIND         ${sweeps.join(", ")}: the cost of an element relative to a copy
   --calls              what a call costs beside its arithmetic, in time and in bytes
-  --start              from import to the first result, in a fresh process
+  --start              from import to the first result, in as many fresh processes as rounds
 
 How:
   --native             also the same crate compiled natively, by cargo bench
@@ -33,7 +33,8 @@ How:
 
 What comes of it:
   --record             keep the results in bench/record, to be checked in; else in .tools/bench
-  --chart [RECORD]     draw the chart of a record, docs/bench.svg; the newest in bench/record unless given
+  --chart [RECORD]     draw docs/bench.svg and the table of README.md; from the newest
+                       of bench/record unless given
   --help               this text`
 
 /** What was asked for. */

@@ -1,14 +1,16 @@
 // npm run bench -- --help
+import { readFileSync, writeFileSync } from "node:fs"
+import { join, relative } from "node:path"
+import { styleText } from "node:util"
 import { type Arguments, help, parse } from "./arguments.ts"
 import type { Comparison, Plan } from "./compare.ts"
 import { inNode, type Runner } from "./node.ts"
-import { originOf, type RunRecord, root, writeRecord } from "./report/record.ts"
+import { progress } from "./report/progress.ts"
+import { busy, originOf, type RunRecord, readRecord, root, writeRecord } from "./report/record.ts"
 import { callsTable, startsTable, sweepTable } from "./report/studies.ts"
 import { heading, ours, table } from "./report/table.ts"
 import { starts } from "./studies/start.ts"
 import { small, workloads } from "./workloads.ts"
-
-const processes = 9
 
 async function main(args: readonly string[]): Promise<void> {
   const wanted = parse(args)
@@ -20,6 +22,8 @@ async function main(args: readonly string[]): Promise<void> {
     const origin = originOf(["npm run bench --", ...args].join(" "), runner.engine)
     const { machine, engine, commit } = origin
     console.log(`${engine.name} ${engine.version} · ${machine.cpu}, ${machine.cores} cores · ${commit}\n`)
+    const warning = busy(origin)
+    if (warning) console.log(`${styleText("yellow", `${warning}: times may be too long, the longer ones most`)}\n`)
     const results = await study(wanted, runner)
     if (!results) return
     const path = writeRecord({ format: 1, ...origin, ...results }, wanted.record)
@@ -31,10 +35,12 @@ async function main(args: readonly string[]): Promise<void> {
 
 async function drawChart(record: string | undefined): Promise<void> {
   const { chartOf, chartPath } = await import("./report/chart.ts")
-  const { readRecord } = await import("./report/record.ts")
-  const { writeFileSync } = await import("node:fs")
-  writeFileSync(chartPath, await chartOf(readRecord(record)))
-  console.log(chartPath)
+  const { readmeTable, withTable } = await import("./report/readme.ts")
+  const found = readRecord(record)
+  writeFileSync(chartPath, await chartOf(found))
+  const readme = join(root, "README.md")
+  writeFileSync(readme, withTable(readFileSync(readme, "utf8"), readmeTable(found)))
+  console.log(`${relative(root, chartPath)} and the table of README.md`)
 }
 
 /** Runs a study and prints what it finds; nothing where nothing was timed. */
@@ -49,7 +55,7 @@ async function study(
       return { calls }
     }
     case "start": {
-      const found = [...starts(processes)]
+      const found = [...starts(wanted.effort.rounds)]
       console.log(startsTable(found))
       return { starts: found }
     }
@@ -80,7 +86,11 @@ async function compare(wanted: Arguments, runner: Runner): Promise<Comparison[]>
   let group: Comparison[] = []
   const flush = () => {
     const [first] = group
-    if (first) console.log(`${comparisons.length > group.length ? "\n" : ""}${heading(first)}\n${table(group)}`)
+    progress("")
+    if (first)
+      console.log(
+        `${comparisons.length > group.length ? "\n" : ""}${heading([first, ...group.slice(1)])}\n${table(group)}`,
+      )
     group = []
   }
   for await (const found of runner.run("compare", plan, wanted.peers)) {
@@ -88,6 +98,7 @@ async function compare(wanted: Arguments, runner: Runner): Promise<Comparison[]>
     if (first && (first.workload !== found.workload || first.mode !== found.mode)) flush()
     const comparison = native ? native(found) : found
     comparisons.push(comparison)
+    progress(`${found.workload} · ${found.mode} · ${found.operation}`)
     group.push(comparison)
   }
   flush()

@@ -29,6 +29,9 @@ const shortestSample = 0.25
 // Milliseconds after which a slow one is let off further rounds.
 const longest = 6000
 
+/** When a warm-up is enough, and when it is too long. */
+const warm = { milliseconds: 200, calls: 8, longest: 1500 }
+
 interface State extends Timed {
   readonly medians: number[]
   spent: number
@@ -66,13 +69,16 @@ async function warmUp(state: State, milliseconds: number): Promise<number | unde
   const start = performance.now()
   let count = 0
   let now = start
+  let isWarm = false
   do {
     const result = state.run()
     state.isAsync = result instanceof Promise
     if (state.isAsync) await result
     count += 1
     now = performance.now()
-  } while (now - start < milliseconds)
+    // A compiler needs calls and time before it is done.
+    isWarm = now - start >= Math.max(milliseconds, warm.milliseconds) && count >= warm.calls
+  } while (!isWarm && now - start < warm.longest)
   state.calls = Math.max(1, Math.ceil((shortestSample * count) / (now - start)))
   return now - start > longest ? (now - start) / count : undefined
 }

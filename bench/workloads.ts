@@ -43,7 +43,10 @@ export const workloadNames = Object.keys(workloads) as readonly WorkloadName[]
 /** The same kinds of shape with a few elements per channel, for tests of answers. */
 export function small({ layout, shape }: Shape): Shape {
   const channelAxis = channelAxisOf({ layout, shape })
-  return { layout, shape: shape.map((size, axis) => (axis === channelAxis ? size : Math.min(size, 5))) }
+  return {
+    layout,
+    shape: shape.map((size, axis) => (axis === channelAxis ? size : Math.min(size, axis === 0 ? 5 : 3))),
+  }
 }
 
 /** Data of a shape, the same at every run. */

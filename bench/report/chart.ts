@@ -4,7 +4,7 @@ import { parse, View } from "vega"
 import { compile, type TopLevelSpec } from "vega-lite"
 import type { Comparison } from "../compare.ts"
 import { leastOf } from "../yardstick.ts"
-import { type RunRecord, root } from "./record.ts"
+import { busy, type RunRecord, root } from "./record.ts"
 import { ours } from "./table.ts"
 
 export const chartPath = join(root, "docs", "bench.svg")
@@ -59,13 +59,14 @@ function specOf(record: RunRecord): TopLevelSpec {
   const comparisons = record.comparisons ?? []
   const drawn = panels.filter(({ operation, mode }) => comparisons.some(isOf(operation, mode)))
   const { machine, engine, date, commit } = record
+  const warning = busy(record) ? ` · ${busy(record)}` : ""
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     background: ground,
     padding: 16,
     title: {
       text: "Times as long as the memory alone needs",
-      subtitle: `Left is better. ${machine.cpu}, one thread · ${engine.name} ${engine.version.split(",")[0]} · ${date.slice(0, 10)} · ${commit}`,
+      subtitle: `Left is better. ${machine.cpu}, one thread · ${engine.name} ${engine.version.split(",")[0]} · ${date.slice(0, 10)} · ${commit}${warning}`,
       anchor: "start",
       frame: "bounds",
       offset: 12,
@@ -76,7 +77,11 @@ function specOf(record: RunRecord): TopLevelSpec {
       height: { step: 26 },
       data: { values: comparisons.filter(isOf(operation, mode)).flatMap(marksOf) },
       layer: [
-        { mark: { type: "rule", color: muted, strokeDash: [3, 3] }, encoding: { x: { datum: 1 } } },
+        {
+          data: { values: [{}] },
+          mark: { type: "rule", color: muted, strokeDash: [3, 3] },
+          encoding: { x: { datum: 1 } },
+        },
         {
           mark: { type: "point", filled: true, opacity: 1 },
           encoding: {

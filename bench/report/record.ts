@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { arch, cpus, platform, release, totalmem } from "node:os"
+import { arch, cpus, loadavg, platform, release, totalmem } from "node:os"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Comparison } from "../compare.ts"
@@ -16,6 +16,8 @@ export interface Origin {
   readonly date: string
   readonly command: string
   readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryGB: number; readonly system: string }
+  /** Processes that wanted to run in the minute before, on average; above the number of cores, times are too long. */
+  readonly load: number
   readonly engine: { readonly name: string; readonly version: string }
   /** Of git; with a "+" where the sources were changed since. */
   readonly commit: string
@@ -45,6 +47,7 @@ export function originOf(command: string, engine?: Origin["engine"]): Origin {
       memoryGB: Math.round(totalmem() / 2 ** 30),
       system: `${platform()} ${release()} ${arch()}`,
     },
+    load: loadavg()[0] as number,
     engine: engine ?? { name: "Node", version: `${process.versions.node}, V8 ${process.versions.v8}` },
     commit: commit(),
     peers: Object.fromEntries(Object.entries<string>(devDependencies).filter(([name]) => libraries.test(name))),
@@ -58,6 +61,11 @@ function commit(): string {
   } catch {
     return "unknown"
   }
+}
+
+/** A warning where other work kept the cores busy. */
+export function busy({ load, machine }: Pick<Origin, "load" | "machine">): string | undefined {
+  return load > machine.cores / 2 ? `the machine was busy, load ${load.toFixed(1)}` : undefined
 }
 
 /** Where records lie that are checked in. */
@@ -74,13 +82,21 @@ export function writeRecord(record: RunRecord, isKept: boolean): string {
   return relative(root, path)
 }
 
-/** Four digits of a time are more than it is good for. */
+/**
+ * A line for each result. What is not whole has four digits, which is more than a time is good for; an error that is no number
+ * is left out.
+ */
 function text(record: RunRecord): string {
-  const rounded = (_: string, value: unknown) => {
-    if (typeof value !== "number") return value
-    return Number.isFinite(value) ? Number(value.toPrecision(4)) : String(value)
-  }
-  return `${JSON.stringify(record, rounded, 1)}\n`
+  const json = (value: unknown) =>
+    JSON.stringify(value, (_, each: unknown) => {
+      if (typeof each !== "number" || Number.isInteger(each)) return each
+      return Number.isFinite(each) ? Number(each.toPrecision(4)) : undefined
+    })
+  const fields = Object.entries(record).map(([name, value]) => {
+    const lines = Array.isArray(value) ? `[\n${value.map(json).join(",\n")}\n]` : json(value)
+    return `${json(name)}: ${lines}`
+  })
+  return `{\n${fields.join(",\n")}\n}\n`
 }
 
 /** @throws RangeError where there is none, or not of this format */
@@ -91,7 +107,7 @@ export function readRecord(path = newestRecord()): RunRecord {
 }
 
 /** The newest record of a comparison in Node that is checked in. */
-function newestRecord(): string {
+export function newestRecord(): string {
   const names = existsSync(recordFolder) ? readdirSync(recordFolder).filter((name) => name.endsWith("-node.json")) : []
   const name = names.sort().at(-1)
   if (!name) throw new RangeError("there is no record in bench/record: make one with --record")

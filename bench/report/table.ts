@@ -1,6 +1,7 @@
 import { styleText } from "node:util"
 import Table from "cli-table3"
 import type { Comparison, Row } from "../compare.ts"
+import { median } from "../statistics.ts"
 import type { Times } from "../timing.ts"
 import { arraysOf, leastOf } from "../yardstick.ts"
 
@@ -9,12 +10,18 @@ export const ours = "batchnorm"
 
 const columns = ["", "peer", "median", "spread", "GB/s", "× memory", "× ours", "error"]
 
-/** The heading of a workload in a mode. */
-export function heading({ workload, layout, shape, mode }: Comparison): string {
-  return `${styleText("bold", `${workload} · ${layout} [${shape.join(", ")}]`)} f32 · ${mode}`
+/** The heading of a workload in a mode, with the pace of a copy, which all rates are to be seen against. */
+export function heading(comparisons: readonly [Comparison, ...Comparison[]]): string {
+  const { workload, layout, shape, mode } = comparisons[0]
+  const copies = comparisons.flatMap(({ memory }) => memory.copy?.median ?? [])
+  const rate = (2 * elementsOf(shape) * 4) / median(copies) / 1e6
+  const pace = copies.length > 0 ? ` · a copy: ${rate.toPrecision(3)} GB/s` : ""
+  return `${styleText("bold", `${workload} · ${layout} [${shape.join(", ")}]`)} f32 · ${mode}${pace}`
 }
 
-/** One operation: a line for each peer and one for the memory, or two lines for what came of the check alone. */
+const elementsOf = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1)
+
+/** The operations of a workload in a mode: a line for each peer and one for the memory; errors alone where nothing was timed. */
 export function table(comparisons: readonly Comparison[]): string {
   const isTimed = comparisons.some(({ memory }) => memory.copy)
   const head = isTimed ? columns : ["", "peer", "error"]
@@ -41,7 +48,7 @@ function failures(comparisons: readonly Comparison[]): string[] {
 
 function linesOf(comparison: Comparison, isTimed: boolean): string[][] {
   const { operation, rows, memory, shape } = comparison
-  const elements = shape.reduce((product, size) => product * size, 1)
+  const elements = elementsOf(shape)
   const least = leastOf[operation].reduce((sum, loop) => sum + (memory[loop]?.median ?? Number.NaN), 0)
   const mine = rows.find(({ peer }) => peer === ours)?.times?.median ?? Number.NaN
   const rate = (milliseconds: number) => (arraysOf(operation) * elements * 4) / milliseconds / 1e6
@@ -51,17 +58,17 @@ function linesOf(comparison: Comparison, isTimed: boolean): string[][] {
     if (row.failure) return [label, name, styleText("red", "fails")]
     if (!isTimed) return [label, name, error(row)]
     if (!row.times) return [label, name, "–", "", "", "", "", error(row)]
-    const { median } = row.times
+    const milliseconds = row.times.median
     // A f64 array is twice as long.
     const bytes = row.peer.endsWith("f64") ? 2 : 1
     return [
       label,
       name,
-      styleText(row.peer === ours ? ["bold"] : [], duration(median)),
+      styleText(row.peer === ours ? ["bold"] : [], duration(milliseconds)),
       spread(row.times),
-      (bytes * rate(median)).toPrecision(3),
-      ratio(median / least),
-      ratio(median / mine),
+      (bytes * rate(milliseconds)).toPrecision(3),
+      ratio(milliseconds / least),
+      ratio(milliseconds / mine),
       error(row),
     ]
   })

@@ -23,13 +23,34 @@ describe("the bench", () => {
     expect(status).toBe(0)
   })
 
+  it("runs in Chromium, where every answer is right too", { timeout: 180_000 }, () => {
+    const { stdout, stderr, status } = bench("A", "D", "--check", "--small", "--chromium")
+    expect(stderr).toBe("")
+    expect(stdout).toMatch(/^Chromium \d/)
+    expect(stdout).not.toMatch(/WRONG|fails/)
+    for (const peer of peers) expect(stdout).toContain(` ${peer} `)
+    expect(status).toBe(0)
+  })
+
   it("times, and says where the record is", { timeout: 60_000 }, () => {
     const args = ["--small", "--peers", "batchnorm,pure-js", "--modes", "resident", "--rounds", "1", "--time", "1"]
     const { stdout, stderr, status } = bench("B", ...args)
     expect(stderr).toBe("")
     expect(stdout).toMatch(/moments +batchnorm +[\d.]+ [mµ]s/)
-    expect(stdout).toMatch(/\n {10}sum \+ copy \+ sum of two \+ triad +[\d.]+ [mµ]s/)
+    expect(stdout).toMatch(/\n {10}all four +[\d.]+ [mµ]s/)
     expect(stdout).toMatch(/\.tools\/bench\/\S+-node\.json\n$/)
+    expect(status).toBe(0)
+  })
+
+  it.each([
+    ["--calls", /^forward +\d+ ns +\d+ B$/m],
+    ["--start", /^batchnorm +[\d.]+ ms +[\d.]+ ms to [\d.]+ ms +1\.00$/m],
+    ["--sweep=offset", /^16 +\[16384, 64\]( +[\d.]+( !)?){4} +[\d.]+ µs$/m],
+  ])("answers %s", { timeout: 120_000 }, (option, line) => {
+    const { stdout, stderr, status } = bench(option, "--rounds", "1", "--time", "1")
+    expect(stderr).toBe("")
+    expect(stdout).toMatch(line)
+    expect(stdout).not.toContain("fails")
     expect(status).toBe(0)
   })
 
@@ -40,6 +61,7 @@ describe("the bench", () => {
     ["a mode", ["--modes", "out"], 'no mode "out": there are resident, io, fresh'],
     ["a sweep", ["--sweep", "sizes"], 'no sweep "sizes": there are size, channels, offset'],
     ["a number", ["--rounds", "many"], '--rounds is a whole number from 1 on, not "many"'],
+    ["a measurement in Chromium", ["--start", "--chromium"], "--start measures processes of Node"],
     ["an option", ["--fast"], "Unknown option '--fast'"],
   ])("names %s that there is not, and those that there are", (_, args, message) => {
     const { stderr, stdout, status } = bench(...args)
