@@ -22,7 +22,7 @@ async function main(args: readonly string[]): Promise<void> {
     const origin = originOf(["npm run bench --", ...args].join(" "), runner.engine)
     const { machine, engine, commit } = origin
     console.log(`${engine.name} ${engine.version} · ${machine.cpu}, ${machine.cores} cores · ${commit}\n`)
-    const warning = busy(origin)
+    const warning = wanted.isCheck ? undefined : busy(origin)
     if (warning) console.log(`${styleText("yellow", `${warning}: times may be too long, the longer ones most`)}\n`)
     const results = await study(wanted, runner)
     if (!results) return

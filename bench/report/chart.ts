@@ -59,14 +59,20 @@ function specOf(record: RunRecord): TopLevelSpec {
   const comparisons = record.comparisons ?? []
   const drawn = panels.filter(({ operation, mode }) => comparisons.some(isOf(operation, mode)))
   const { machine, engine, date, commit } = record
-  const warning = busy(record) ? ` · ${busy(record)}` : ""
+  const names = new Set(comparisons.flatMap(({ rows }) => rows.map(({ peer }) => peer)))
+  const present = Object.keys(colours).filter((peer) => names.has(peer))
+  const warning = busy(record) ? `; ${busy(record)}` : ""
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     background: ground,
     padding: 16,
     title: {
       text: "Times as long as the memory alone needs",
-      subtitle: `Left is better. ${machine.cpu}, one thread · ${engine.name} ${engine.version.split(",")[0]} · ${date.slice(0, 10)} · ${commit}${warning}`,
+      // A line of it all would be taken for wider than the panels.
+      subtitle: [
+        `Left is better${warning}.`,
+        `${machine.cpu}, one thread · ${engine.name} ${engine.version.split(",")[0]} · ${date.slice(0, 10)} · ${commit}`,
+      ],
       anchor: "start",
       frame: "bounds",
       offset: 12,
@@ -102,7 +108,7 @@ function specOf(record: RunRecord): TopLevelSpec {
               field: "peer",
               type: "nominal",
               title: null,
-              scale: { domain: Object.keys(colours), range: Object.values(colours) },
+              scale: { domain: present, range: present.map((peer) => colours[peer]) },
               legend: { orient: "bottom", direction: "horizontal", columns: 4, symbolOpacity: 1, labelLimit: 200 },
             },
             shape: {

@@ -65,7 +65,7 @@ function commit(): string {
 
 /** A warning where other work kept the cores busy. */
 export function busy({ load, machine }: Pick<Origin, "load" | "machine">): string | undefined {
-  return load > machine.cores / 2 ? `the machine was busy, load ${load.toFixed(1)}` : undefined
+  return load > 0.75 * machine.cores ? `the machine was busy, load ${load.toFixed(1)}` : undefined
 }
 
 /** Where records lie that are checked in. */

@@ -1,12 +1,15 @@
+import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import { chartOf } from "../../bench/report/chart.ts"
-import { originOf, type RunRecord, readRecord } from "../../bench/report/record.ts"
+import { chartOf, chartPath } from "../../bench/report/chart.ts"
+import { readmeTable, withTable } from "../../bench/report/readme.ts"
+import { newestRecord, originOf, type RunRecord, readRecord } from "../../bench/report/record.ts"
 import { table } from "../../bench/report/table.ts"
 
 const times = (median: number) => ({ median, low: median * 0.98, high: median * 1.02, rounds: 7 })
 const record: RunRecord = {
   format: 1,
   ...originOf("npm run bench -- A"),
+  load: 0,
   comparisons: [
     {
       ...{ workload: "A", layout: "channels-last", shape: [128, 1024], mode: "resident", operation: "forward" },
@@ -29,12 +32,48 @@ describe("a record", () => {
     expect(record.peers).toHaveProperty("onnxruntime-web", "1.30.0")
   })
 
+  it("that is checked in has every workload, each peer's error beside its times, and what the memory allows", () => {
+    const { comparisons = [], machine, engine } = readRecord()
+    expect(engine.name).toBe("Node")
+    expect(machine.cpu).not.toBe("")
+    expect([...new Set(comparisons.map(({ workload }) => workload))].join("")).toBe("ABCDEFGHI")
+    for (const { rows, memory } of comparisons) {
+      expect(memory.copy!.median).toBeGreaterThan(0)
+      const ours = rows.find(({ peer }) => peer === "batchnorm")!
+      expect(ours.error).toBeLessThan(24)
+      expect(ours.times!.median).toBeGreaterThan(0)
+    }
+  })
+
   it("of another format is refused", () => {
     expect(() => readRecord(new URL("../../package.json", import.meta.url).pathname)).toThrow(RangeError)
   })
 })
 
+describe("the README's table", () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
+
+  it("is what the newest record says", () => {
+    expect(readme).toBe(withTable(readme, readmeTable(readRecord(newestRecord()))))
+  })
+
+  it("has a line for each workload, wrong where a peer is wrong, and says where it is from", () => {
+    const lines = readmeTable(record).split("\n")
+    expect(lines[2]).toBe("| A | channels-last [128, 1024] | 60.0 µs | 2.00 | 5.00 × | – | wrong | – | – |")
+    expect(lines.at(-1)).toContain(record.commit)
+  })
+
+  it("needs its place", () => {
+    expect(() => withTable("# batchnorm", "")).toThrow("lacks the comments")
+  })
+})
+
 describe("the chart", () => {
+  it("in docs is what the newest record draws", async () => {
+    const isSame = readFileSync(chartPath, "utf8") === (await chartOf(readRecord(newestRecord())))
+    expect(isSame, "npm run bench -- --chart").toBe(true)
+  })
+
   it("has a mark for each peer that was timed, where its ratio to the memory is, and none for a wrong one", async () => {
     const svg = await chartOf(record)
     const marks = [...svg.matchAll(/aria-label="times: ([\d.]+); workload: ([^;]+); peer: ([^;"]+)/g)]
@@ -49,6 +88,15 @@ describe("the chart", () => {
     expect(svg).toContain('fill="#ffffff"')
     expect(svg).toMatch(/prefers-color-scheme:dark\)\{.*\[fill="#ffffff"\]\{fill:#0d1117\}/)
   })
+})
+
+it.each([
+  ["chart", chartOf],
+  ["README's table", readmeTable],
+])("the %s says so where the machine was busy", async (_, draw) => {
+  const load = record.machine.cores * 4.1
+  expect(await draw({ ...record, load })).toContain(`the machine was busy, load ${load.toFixed(1)}`)
+  expect(await draw(record)).not.toContain("busy")
 })
 
 describe("the table", () => {
