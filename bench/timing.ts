@@ -29,8 +29,8 @@ const shortestSample = 0.25
 // Milliseconds after which a slow one is let off further rounds.
 const longest = 6000
 
-/** When a warm-up is enough, and when it is too long. */
-const warm = { milliseconds: 200, calls: 8, longest: 1500 }
+/** When a warm-up is enough: as long as ten rounds or so many milliseconds, and some calls; and when it is too long. */
+const warm = { rounds: 10, milliseconds: 200, calls: 8, longest: 1500 }
 
 interface State extends Timed {
   readonly medians: number[]
@@ -67,6 +67,7 @@ export async function time(
 /** Warms up, and finds how many calls fill a sample. Gives the time of a call that is so long that it is the only one. */
 async function warmUp(state: State, milliseconds: number): Promise<number | undefined> {
   const start = performance.now()
+  const shortest = Math.min(warm.rounds * milliseconds, warm.milliseconds)
   let count = 0
   let now = start
   let isWarm = false
@@ -77,7 +78,7 @@ async function warmUp(state: State, milliseconds: number): Promise<number | unde
     count += 1
     now = performance.now()
     // A compiler needs calls and time before it is done.
-    isWarm = now - start >= Math.max(milliseconds, warm.milliseconds) && count >= warm.calls
+    isWarm = now - start >= Math.max(milliseconds, shortest) && count >= warm.calls
   } while (!isWarm && now - start < warm.longest)
   state.calls = Math.max(1, Math.ceil((shortestSample * count) / (now - start)))
   return now - start > longest ? (now - start) / count : undefined

@@ -45,7 +45,7 @@ describe("the bench", () => {
   it.each([
     ["--calls", /^forward +\d+ ns +\d+ B$/m],
     ["--start", /^batchnorm +[\d.]+ ms +[\d.]+ ms to [\d.]+ ms +1\.00$/m],
-    ["--sweep=offset", /^16 +\[16384, 64\]( +[\d.]+( !)?){4} +[\d.]+ µs$/m],
+    ["--sweep=offset", /^16 +\[16384, 64\]( +[\d.]+( !)?){4} +[\d.]+ [mµ]s$/m],
   ])("answers %s", { timeout: 120_000 }, (option, line) => {
     const { stdout, stderr, status } = bench(option, "--rounds", "1", "--time", "1")
     expect(stderr).toBe("")
