@@ -9,7 +9,8 @@ use batchnorm::block::{Elements, Group};
 use batchnorm::gradient::{self, ParameterGradients};
 use batchnorm::lanes::{LANES, f64x4};
 use batchnorm::moments::{self, Moments, weighted};
-use batchnorm::state::States;
+use batchnorm::piece::Extent;
+use batchnorm::state::{Numbers, State};
 use batchnorm::sums::{Input, Scratch, Source, Terms};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -21,28 +22,39 @@ static GRADIENT: Place<gradient::Reduction> = Place::new(gradient::Reduction::EM
 static F32: Place<Scratch<f32>> = Place::new(Scratch::EMPTY);
 static F64: Place<Scratch<f64>> = Place::new(Scratch::EMPTY);
 
+/// Hands x, or x and dy, of one outer to a reduction.
+fn with_source(
+    double: bool,
+    terms: Terms,
+    call: &Call,
+    outer: usize,
+    run: &mut dyn FnMut(&mut dyn Source),
+) {
+    let roles = [Role::X, if terms == Terms::Moments { Role::X } else { Role::Dy }];
+    let channels_last = call.is_channels_last();
+    if double {
+        let rows = roles.map(|role| call.read(role).outer(outer));
+        run(&mut Input::<f64> { rows, terms, channels_last, scratch: F64.open() });
+    } else {
+        let rows = roles.map(|role| call.read(role).outer(outer));
+        run(&mut Input::<f32> { rows, terms, channels_last, scratch: F32.open() });
+    }
+}
+
 /// Mean, variance and count of x.
 #[wasm_bindgen]
 pub fn bn_moments(double: bool, begin: bool, end: bool) {
     let (call, table, reduction) = (CALL.open(), CHANNELS.open(), MOMENTS.open());
-    let (extent, blocking, channels_last) =
-        (call.extent(), call.blocking(), call.is_channels_last());
-    let terms = Terms::Moments;
+    let (extent, blocking) = (call.extent(), call.blocking());
     for outer in 0..extent.outer {
         if begin {
             reduction.clear(extent.channels, blocking);
         }
-        if double {
-            let rows = [call.read(Role::X).outer(outer); 2];
-            let mut x = Input::<f64> { rows, terms, channels_last, scratch: F64.open() };
-            reduction.push(&mut x, extent, blocking, GROUP.open());
-        } else {
-            let rows = [call.read(Role::X).outer(outer); 2];
-            let mut x = Input::<f32> { rows, terms, channels_last, scratch: F32.open() };
-            reduction.push(&mut x, extent, blocking, GROUP.open());
-        }
+        with_source(double, Terms::Moments, call, outer, &mut |x| {
+            reduction.push(x, extent, blocking, GROUP.open());
+        });
         if end {
-            write_moments(table, outer, call, reduction.finish(extent.channels, blocking));
+            write_moments(table, outer, extent, reduction.finish(extent.channels, blocking));
         }
     }
 }
@@ -64,7 +76,7 @@ pub fn bn_weighted_moments(double: bool, begin: bool, end: bool) {
         let weights = call.read::<f64>(Role::Weights).outer(outer);
         reduction.push([x, &weights], extent, blocking, GROUP.open());
         if end {
-            write_moments(table, outer, call, reduction.finish(extent.channels, blocking));
+            write_moments(table, outer, extent, reduction.finish(extent.channels, blocking));
         }
     }
 }
@@ -73,52 +85,45 @@ pub fn bn_weighted_moments(double: bool, begin: bool, end: bool) {
 #[wasm_bindgen]
 pub fn bn_parameter_gradients(double: bool, relu: bool, epsilon: f64, begin: bool, end: bool) {
     let (call, table, reduction) = (CALL.open(), CHANNELS.open(), GRADIENT.open());
-    let (extent, blocking, channels_last) =
-        (call.extent(), call.blocking(), call.is_channels_last());
+    let (extent, blocking) = (call.extent(), call.blocking());
     let terms = if relu { Terms::MaskedGradient } else { Terms::Gradient };
     for outer in 0..extent.outer {
         let channels = table.channels(outer, extent.channels, epsilon);
-        let mut push = |source: &mut dyn Source| {
+        with_source(double, terms, call, outer, &mut |source| {
             if begin {
                 reduction.clear(source, channels, blocking);
             }
             reduction.push(source, extent, blocking, GROUP.open());
-        };
-        if double {
-            let rows = [Role::X, Role::Dy].map(|role| call.read(role).outer(outer));
-            push(&mut Input::<f64> { rows, terms, channels_last, scratch: F64.open() });
-        } else {
-            let rows = [Role::X, Role::Dy].map(|role| call.read(role).outer(outer));
-            push(&mut Input::<f32> { rows, terms, channels_last, scratch: F32.open() });
-        }
+        });
         if end {
-            let first = outer * extent.channels;
-            let states = reduction.finish(extent.channels, blocking);
-            for lane in (0..extent.channels).step_by(LANES) {
-                let (dbeta, dgamma) = states.get::<ParameterGradients>(lane).finish();
-                let lanes = first + lane..first + extent.channels.min(lane + LANES);
-                write_lanes(&mut table.dbeta[lanes.clone()], dbeta);
-                write_lanes(&mut table.dgamma[lanes], dgamma);
+            let mut lane = outer * extent.channels;
+            let end = lane + extent.channels;
+            for numbers in reduction.finish(extent.channels, blocking) {
+                let (dbeta, dgamma) = ParameterGradients::read(numbers).finish();
+                write_lanes(&mut table.dbeta[lane..end], dbeta);
+                write_lanes(&mut table.dgamma[lane..end], dgamma);
+                lane += LANES;
             }
         }
     }
 }
 
-fn write_moments(table: &mut ChannelTable, outer: usize, call: &Call, states: &States) {
-    let channels = call.extent().channels;
-    let first = outer * channels;
-    for lane in (0..channels).step_by(LANES) {
-        let moments: Moments = states.get(lane);
+/// Writes the moments of an outer's channels.
+fn write_moments(table: &mut ChannelTable, outer: usize, extent: Extent, states: &[Numbers]) {
+    let channels = extent.channels;
+    let mut lane = outer * channels;
+    let end = lane + channels;
+    for moments in states.iter().map(Moments::read) {
         let (mean, variance) = moments.finish();
-        let lanes = first + lane..first + channels.min(lane + LANES);
-        write_lanes(&mut table.mean[lanes.clone()], mean);
-        write_lanes(&mut table.variance[lanes.clone()], variance);
-        write_lanes(&mut table.count[lanes.clone()], moments.count());
-        write_lanes(&mut table.mean_rest[lanes], moments.mean_rest());
+        write_lanes(&mut table.mean[lane..end], mean);
+        write_lanes(&mut table.variance[lane..end], variance);
+        write_lanes(&mut table.count[lane..end], moments.count());
+        write_lanes(&mut table.mean_rest[lane..end], moments.mean_rest());
+        lane += LANES;
     }
 }
 
-/// As many lanes as there are channels.
+/// Four lanes, or as many as there are.
 fn write_lanes(column: &mut [f64], lanes: f64x4) {
     for (number, lane) in column.iter_mut().zip(lanes.to_array()) {
         *number = lane;

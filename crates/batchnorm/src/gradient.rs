@@ -14,7 +14,7 @@ use crate::affine::{Channel, Channels, fold_lanes, product};
 use crate::block::{self, Block, blocks};
 use crate::lanes::{LANES, Real, magnitude};
 use crate::piece::Extent;
-use crate::state::{Chunked, GROUPS, State, States, Sum};
+use crate::state::{Chunked, GROUPS, Numbers, State, Sum};
 use crate::sums::{Coefficients, Source, Sums, Totals};
 use crate::view::Blocking;
 use wide::f64x4;
@@ -32,17 +32,14 @@ impl State for ParameterGradients {
     }
 
     #[inline(always)]
-    fn new([dbeta, dbeta_low, dgamma, dgamma_low, ..]: [f64x4; 7]) -> Self {
-        let (dbeta, dgamma) =
-            (Sum::from_parts(dbeta, dbeta_low), Sum::from_parts(dgamma, dgamma_low));
-        Self { dbeta, dgamma }
+    fn read(&[dbeta, dbeta_low, dgamma, dgamma_low, ..]: &Numbers) -> Self {
+        Self { dbeta: Sum::read(dbeta, dbeta_low), dgamma: Sum::read(dgamma, dgamma_low) }
     }
 
     #[inline(always)]
-    fn numbers(&self) -> [f64x4; 7] {
-        let ([dbeta, dbeta_low], [dgamma, dgamma_low]) = (self.dbeta.parts(), self.dgamma.parts());
-        let zero = f64x4::ZERO;
-        [dbeta, dbeta_low, dgamma, dgamma_low, zero, zero, zero]
+    fn write(&self, into: &mut Numbers) {
+        [into[0], into[1]] = self.dbeta.numbers();
+        [into[2], into[3]] = self.dgamma.numbers();
     }
 }
 
@@ -126,7 +123,7 @@ impl Reduction {
     }
 
     /// The [`ParameterGradients`] of all that was pushed.
-    pub fn finish(&mut self, channels: usize, blocking: Blocking) -> &States {
+    pub fn finish(&mut self, channels: usize, blocking: Blocking) -> &[Numbers] {
         self.state.finish::<ParameterGradients>(channels, blocking)
     }
 
@@ -152,8 +149,8 @@ impl Reduction {
         if odd.to_bitmask() != 0 || block.lanes_of(group) < LANES {
             gradients = self.settle(source, block, group, elements, (gradients, !finite, faint));
         }
-        let merged = self.state.get::<ParameterGradients>(group * LANES).merge(gradients);
-        self.state.set(group * LANES, &merged);
+        let merged = ParameterGradients::read(self.state.get(group)).merge(gradients);
+        self.state.set(group, &merged);
     }
 
     /// The gradients of a block; lanes whose sums left the normal range, or whose channel did, are summed

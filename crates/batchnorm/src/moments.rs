@@ -23,7 +23,7 @@
 use crate::block::{Block, Elements, Group, blocks};
 use crate::lanes::{LANES, Real, not_finite};
 use crate::piece::Extent;
-use crate::state::{Chunked, GROUPS, State, States, Sum};
+use crate::state::{Chunked, GROUPS, Numbers, State, Sum};
 use crate::sums::{Coefficients, Source, Sums, Totals};
 use crate::view::Blocking;
 use weighted::Weighted;
@@ -58,18 +58,22 @@ impl State for Moments {
     }
 
     #[inline(always)]
-    fn new([count, mean, mean_low, m2, m2_low, ..]: [f64x4; 7]) -> Self {
-        Self { count, mean: Sum::from_parts(mean, mean_low), m2: Sum::from_parts(m2, m2_low) }
+    fn read(&[count, mean, mean_low, m2, m2_low, ..]: &Numbers) -> Self {
+        let (mean, m2) = (Sum::read(mean, mean_low), Sum::read(m2, m2_low));
+        Self { count: f64x4::new(count), mean, m2 }
     }
 
     #[inline(always)]
-    fn numbers(&self) -> [f64x4; 7] {
-        let ([mean, mean_low], [m2, m2_low]) = (self.mean.parts(), self.m2.parts());
-        [self.count, mean, mean_low, m2, m2_low, f64x4::ZERO, f64x4::ZERO]
+    fn write(&self, into: &mut Numbers) {
+        into[0] = self.count.to_array();
+        [into[1], into[2]] = self.mean.numbers();
+        [into[3], into[4]] = self.m2.numbers();
     }
 }
 
 impl Moments {
+    const EMPTY: Self = Self { count: f64x4::ZERO, mean: Sum::ZERO, m2: Sum::ZERO };
+
     fn zip(&self, other: &Self, number: impl Fn(f64x4, f64x4) -> f64x4) -> Self {
         Self {
             count: number(self.count, other.count),
@@ -173,19 +177,20 @@ impl Reduction {
     }
 
     /// The [`Moments`] of all that was pushed.
-    pub fn finish(&mut self, channels: usize, blocking: Blocking) -> &States {
+    pub fn finish(&mut self, channels: usize, blocking: Blocking) -> &[Numbers] {
         self.state.finish::<Moments>(channels, blocking)
     }
 
     /// The mean so far; at the start of a chunk that of the block's head, or its first element where
     /// that is not finite.
+    #[inline(never)]
     fn choose_shifts(&mut self, x: &mut dyn Source, block: &Block, elements: &mut Group) {
         let groups = block.groups();
         let zero = f64x4::ZERO;
         let begun = |chunk: &Moments| chunk.count.simd_gt(zero);
         let all = !self.state.is_fresh()
             && (0..groups).all(|group| {
-                let chunk = self.state.get::<Moments>(group * LANES);
+                let chunk = Moments::read(self.state.get(group));
                 (begun(&chunk) | !block.active(group)).to_bitmask() == 0b1111
             });
         let head = block.head(HEAD);
@@ -197,7 +202,7 @@ impl Reduction {
             x.sum(&head, 0..groups, &self.shifts, &mut self.sums);
         }
         for (group, shift) in self.shifts[..groups].iter_mut().enumerate() {
-            let chunk = self.state.get::<Moments>(group * LANES);
+            let chunk = Moments::read(self.state.get(group));
             let mut mean = chunk.mean();
             if !all {
                 let mut first = |block: &Block| {
@@ -230,7 +235,7 @@ impl Reduction {
         let sums = self.sums[group].value();
         let mut merged = Moments::of_block(count, self.shifts[group].center, sums);
         if !self.state.is_fresh() {
-            merged = self.state.get::<Moments>(group * LANES).chan(merged);
+            merged = Moments::read(self.state.get(group)).chan(merged);
         }
         let faint = sums.product.simd_lt(f64x4::splat(x.format().faint));
         let odd = merged.is_poor(count, &sums) | is_infinite(sums.product) | faint;
@@ -238,7 +243,7 @@ impl Reduction {
         {
             self.settle(x, block, group, elements);
         } else {
-            self.state.set(group * LANES, &merged);
+            self.state.set(group, &merged);
         }
     }
 
@@ -247,7 +252,7 @@ impl Reduction {
     #[cold]
     #[inline(never)]
     fn settle(&mut self, x: &mut dyn Source, block: &Block, group: usize, elements: &mut Group) {
-        let chunk = self.state.get::<Moments>(group * LANES);
+        let chunk = Moments::read(self.state.get(group));
         let active = block.active(group);
         let count = f64x4::splat(block.count() as f64);
         let take = |shift, sums| {
@@ -286,7 +291,7 @@ impl Reduction {
 
         // Beyond the last lane: none, or a copy of a channel that has rows in other blocks.
         let merged = chunk.zip(&merged, |old, new| active.select(new, old));
-        self.state.set(group * LANES, &merged);
+        self.state.set(group, &merged);
     }
 }
 
@@ -297,7 +302,7 @@ fn is_infinite(values: f64x4) -> f64x4 {
 /// The block of a group in f64, in two passes: as with weights, all of them 1.
 #[cold]
 fn careful(x: [&dyn Elements; 2], block: &Block, group: usize, elements: &mut Group) -> Moments {
-    let mut total = Weighted::new([f64x4::ZERO; 7]);
+    let mut total = Weighted::EMPTY;
     elements.each(x, block, group, &mut |part| {
         part.other[..part.len].fill([1.0; LANES]);
         total = total.merge(Weighted::of(part));

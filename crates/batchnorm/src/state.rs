@@ -5,8 +5,7 @@
 //! give the same bits.
 
 use crate::lanes::{LANES, Real, Wide};
-use crate::view::{Blocking, COLUMN, TILE};
-use core::array;
+use crate::view::{Blocking, TILE};
 use wide::f64x4;
 
 /// Groups of lanes in a tile.
@@ -14,14 +13,17 @@ pub const GROUPS: usize = TILE / LANES;
 /// Most numbers of a state.
 const NUMBERS: usize = 7;
 
+/// The numbers of a state, of four lanes each.
+pub type Numbers = [[f64; LANES]; NUMBERS];
+
 /// What a reduction knows of four lanes; of no elements, all of its numbers are 0.
 pub trait State: Copy {
     /// Of this state's elements and the other's.
     fn merge(self, other: Self) -> Self;
     /// From its numbers.
-    fn new(numbers: [f64x4; NUMBERS]) -> Self;
-    /// Its numbers.
-    fn numbers(&self) -> [f64x4; NUMBERS];
+    fn read(numbers: &Numbers) -> Self;
+    /// Writes its numbers.
+    fn write(&self, into: &mut Numbers);
 }
 
 /// A sum in f64 with what its additions rounded away (Knuth's two-sum), so that its error does not
@@ -35,18 +37,6 @@ pub struct Sum<R> {
 impl<R: Real> Sum<R> {
     /// The empty sum.
     pub const ZERO: Self = Self { high: R::ZERO, low: R::ZERO };
-
-    /// From both parts.
-    #[inline(always)]
-    pub fn from_parts(high: R, low: R) -> Self {
-        Self { high, low }
-    }
-
-    /// Both parts.
-    #[inline(always)]
-    pub fn parts(self) -> [R; 2] {
-        [self.high, self.low]
-    }
 
     /// One term.
     #[inline(always)]
@@ -120,39 +110,21 @@ impl<R: Real> Sum<R> {
 }
 
 impl Sum<f64x4> {
+    /// From two numbers.
+    #[inline(always)]
+    pub(crate) fn read(high: [f64; LANES], low: [f64; LANES]) -> Self {
+        Self { high: f64x4::new(high), low: f64x4::new(low) }
+    }
+
+    /// As two numbers.
+    #[inline(always)]
+    pub(crate) fn numbers(self) -> [[f64; LANES]; 2] {
+        [self.high.to_array(), self.low.to_array()]
+    }
+
     /// One lane.
     pub(crate) fn lane(self, lane: usize) -> Sum<f64> {
         self.map(|lanes| lanes.to_array()[lane])
-    }
-}
-
-/// The states of lanes, a column for each number.
-pub struct States([[f64; COLUMN]; NUMBERS]);
-
-impl States {
-    const EMPTY: Self = Self([[0.0; COLUMN]; NUMBERS]);
-
-    /// Of the four lanes from this one on.
-    #[inline(always)]
-    pub fn get<S: State>(&self, lane: usize) -> S {
-        S::new(array::from_fn(|number| match self.0[number][lane..].first_chunk() {
-            Some(&lanes) => f64x4::new(lanes),
-            None => f64x4::ZERO,
-        }))
-    }
-
-    /// Replaces them.
-    #[inline(always)]
-    pub fn set<S: State>(&mut self, lane: usize, state: &S) {
-        for (column, number) in self.0.iter_mut().zip(state.numbers()) {
-            column[lane..lane + LANES].copy_from_slice(&number.to_array());
-        }
-    }
-
-    fn clear(&mut self, lanes: usize) {
-        for column in &mut self.0 {
-            column[..lanes].fill(0.0);
-        }
     }
 }
 
@@ -161,8 +133,8 @@ impl States {
 /// Where channels are few, `copies` rows of the array are read as one; each channel then has that
 /// many lanes, which persist until the chunk closes.
 pub struct Chunked {
-    chunk: States,
-    total: States,
+    chunk: [Numbers; GROUPS],
+    total: [Numbers; GROUPS],
     /// Blocks in the open chunk.
     blocks: usize,
     /// Whether the total is of some chunk.
@@ -172,11 +144,13 @@ pub struct Chunked {
     is_fresh: bool,
 }
 
+const NOTHING: Numbers = [[0.0; LANES]; NUMBERS];
+
 impl Chunked {
     /// Of no elements.
     pub const EMPTY: Self = Self {
-        chunk: States::EMPTY,
-        total: States::EMPTY,
+        chunk: [NOTHING; GROUPS],
+        total: [NOTHING; GROUPS],
         blocks: 0,
         has_total: false,
         is_fresh: true,
@@ -194,16 +168,16 @@ impl Chunked {
         self.is_fresh
     }
 
-    /// The state of four lanes in the open chunk.
+    /// The state of a group in the open chunk.
     #[inline(always)]
-    pub fn get<S: State>(&self, lane: usize) -> S {
-        if self.is_fresh { S::new([f64x4::ZERO; NUMBERS]) } else { self.chunk.get(lane) }
+    pub fn get(&self, group: usize) -> &Numbers {
+        if self.is_fresh { &NOTHING } else { &self.chunk[group] }
     }
 
     /// Replaces it.
     #[inline(always)]
-    pub fn set<S: State>(&mut self, lane: usize, state: &S) {
-        self.chunk.set(lane, state);
+    pub fn set(&mut self, group: usize, state: &impl State) {
+        state.write(&mut self.chunk[group]);
     }
 
     /// The open chunk has been through a block of its lanes, or through all of it; it closes when it has as
@@ -216,43 +190,56 @@ impl Chunked {
         }
     }
 
-    /// The states of all that was pushed.
-    pub fn finish<S: State>(&mut self, channels: usize, blocking: Blocking) -> &States {
+    /// The states of all that was pushed, of each group of channels; lanes beyond the last are anything.
+    pub fn finish<S: State>(&mut self, channels: usize, blocking: Blocking) -> &[Numbers] {
+        let groups = channels.div_ceil(LANES);
         if !self.has_total && blocking.copies == 1 && self.blocks > 0 {
-            return &self.chunk;
+            return &self.chunk[..groups];
         }
         if self.blocks > 0 {
             self.close::<S>(channels, blocking);
         }
         if !self.has_total {
-            self.total.clear(channels.next_multiple_of(LANES));
+            self.total[..groups].fill(NOTHING);
         }
-        &self.total
+        &self.total[..groups]
     }
 
-    /// Merges the chunk into the total, the copies of a channel from left to right. Lanes beyond the
-    /// last channel are anything.
+    /// Merges the chunk into the total, the copies of a channel from left to right.
     #[inline(never)]
     fn close<S: State>(&mut self, channels: usize, blocking: Blocking) {
-        for lane in (0..channels).step_by(LANES) {
-            let mut merged = self.chunk.get::<S>(lane);
+        for group in 0..channels.div_ceil(LANES) {
+            let mut merged = S::read(&self.chunk[group]);
             for copy in 1..blocking.copies {
-                merged = merged.merge(self.chunk.get(copy * channels + lane));
+                let lanes = self.lanes_from(copy * channels + group * LANES);
+                merged = merged.merge(S::read(&lanes));
             }
             if self.has_total {
-                merged = self.total.get::<S>(lane).merge(merged);
+                merged = S::read(&self.total[group]).merge(merged);
             }
-            self.total.set(lane, &merged);
+            merged.write(&mut self.total[group]);
         }
         self.has_total = true;
         self.clear_chunk(channels, blocking);
+    }
+
+    /// Four lanes of the chunk, of two groups.
+    fn lanes_from(&self, first: usize) -> Numbers {
+        let mut lanes = NOTHING;
+        for lane in 0..LANES {
+            let from = &self.chunk[(first + lane) / LANES];
+            for (into, from) in lanes.iter_mut().zip(from) {
+                into[lane] = from[(first + lane) % LANES];
+            }
+        }
+        lanes
     }
 
     fn clear_chunk(&mut self, channels: usize, blocking: Blocking) {
         self.blocks = 0;
         self.is_fresh = blocking.copies == 1;
         if !self.is_fresh {
-            self.chunk.clear((channels * blocking.copies).next_multiple_of(LANES));
+            self.chunk[..(channels * blocking.copies).div_ceil(LANES)].fill(NOTHING);
         }
     }
 }

@@ -15,9 +15,9 @@
 
 use super::Moments;
 use crate::block::{Elements, Group, blocks};
-use crate::lanes::{Element, LANES, Real, power_of_two};
+use crate::lanes::{Element, Real, power_of_two};
 use crate::piece::Extent;
-use crate::state::{Chunked, State, States, Sum};
+use crate::state::{Chunked, Numbers, State, Sum};
 use crate::view::Blocking;
 use wide::f64x4;
 
@@ -54,22 +54,22 @@ impl State for Weighted {
             .zip(&Self { moments, total }, |alone, both| empty.select_le(f64x4::ZERO, alone, both))
     }
 
-    #[inline(always)]
-    fn new(numbers: [f64x4; 7]) -> Self {
-        let [.., total, rest] = numbers;
-        Self { moments: Moments::new(numbers), total: Sum::from_parts(total, rest) }
+    fn read(numbers: &Numbers) -> Self {
+        let [.., total, rest] = *numbers;
+        Self { moments: Moments::read(numbers), total: Sum::read(total, rest) }
     }
 
-    #[inline(always)]
-    fn numbers(&self) -> [f64x4; 7] {
-        let [count, mean, mean_low, m2, m2_low, ..] = self.moments.numbers();
-        let [total, rest] = self.total.parts();
-        [count, mean, mean_low, m2, m2_low, total, rest]
+    fn write(&self, into: &mut Numbers) {
+        self.moments.write(into);
+        [into[5], into[6]] = self.total.numbers();
     }
 }
 
 impl Weighted {
+    pub(super) const EMPTY: Self = Self { moments: Moments::EMPTY, total: Sum::ZERO };
+
     /// Of elements and their weights.
+    #[inline(never)]
     pub(super) fn of(elements: &mut Group) -> Self {
         let (shift, total) = heaviest(elements);
         let (mut moments, squares) = around(elements, shift);
@@ -121,21 +121,21 @@ impl Reduction {
     ) {
         blocks(extent, blocking, &mut |block, is_complete| {
             for group in 0..block.groups() {
-                let mut chunk = self.0.get::<Weighted>(group * LANES);
+                let mut chunk = Weighted::read(self.0.get(group));
                 elements.each(arrays, block, group, &mut |part| {
                     part.other[..part.len].iter_mut().for_each(|weights| {
                         weights[block.lanes_of(group)..].fill(0.0);
                     });
                     chunk = chunk.merge(Weighted::of(part));
                 });
-                self.0.set(group * LANES, &chunk);
+                self.0.set(group, &chunk);
             }
             self.0.end_block::<Weighted>(is_complete, extent.channels, blocking);
         });
     }
 
     /// The [`Moments`] of all that was pushed.
-    pub fn finish(&mut self, channels: usize, blocking: Blocking) -> &States {
+    pub fn finish(&mut self, channels: usize, blocking: Blocking) -> &[Numbers] {
         self.0.finish::<Weighted>(channels, blocking)
     }
 }

@@ -5,6 +5,7 @@ use crate::block::Block;
 use crate::lanes::{Element, LANES, Lanes, Real, with_lane};
 use crate::state::Sum;
 use core::ops::Range;
+use wide::f64x4;
 
 /// Accumulators, each of which takes four vectors at a time.
 const ACCUMULATORS: usize = 4;
@@ -32,7 +33,7 @@ impl<E: Element> Input<'_, E> {
                 let coefficients = Coefficients { center: get(lanes.center), gate };
                 let mut totals = [Totals::EMPTY; ACCUMULATORS];
                 self.sum_lane(block, group * LANES + lane, &coefficients, &mut totals);
-                merge_into(&mut into[group], lane, &totals, E::IS_NARROW);
+                merge_into(&mut into[group], lane, &totals);
             }
         }
     }
@@ -57,13 +58,15 @@ impl<E: Element> Input<'_, E> {
         // Side by side they are one run; of d and g, since then nothing is left to be done to them.
         let mut runs = Runs::new(terms.unmasked(), Coefficients::ZERO, totals);
         let [distances, factors] = &mut scratch.gathered;
+        let [scale, shift] = coefficients.gate;
+        let masked = *terms == Terms::MaskedGradient;
+        let threshold = if masked { E::ZERO } else { E::from_f64(f64::NAN) };
         let mut len = 0;
         for (x, dy) in segments {
             for (&x, &dy) in x.iter().zip(dy) {
-                (factors[len], distances[len]) = match terms {
-                    Terms::MaskedGradient => coefficients.terms::<MASKED_GRADIENT>(x, dy),
-                    _ => coefficients.terms::<GRADIENT>(x, dy),
-                };
+                distances[len] = x - coefficients.center;
+                let y = distances[len] * scale + shift;
+                factors[len] = if y <= threshold { E::ZERO } else { dy };
                 len += 1;
             }
             if len + SHORT > distances.len() {
@@ -160,13 +163,13 @@ fn sum_run<E: Element, const TERMS: u8>(
 
 /// Adds lanes up, into one.
 #[inline(never)]
-fn merge_into(into: &mut Totals, lane: usize, parts: &[Totals; ACCUMULATORS], is_narrow: bool) {
-    let lanes = parts[1..].iter().fold(parts[0], |sums, &part| sums.join(part, is_narrow));
-    let across = |sum: Sum<wide::f64x4>| {
-        (1..LANES).fold(sum.lane(0), |total, lane| total.join(sum.lane(lane), is_narrow))
+fn merge_into(into: &mut Totals, lane: usize, parts: &[Totals; ACCUMULATORS]) {
+    let across = |of: fn(&Totals) -> Sum<f64x4>| {
+        let lanes = parts.iter().fold(Sum::ZERO, |sum, part| sum.merge(of(part)));
+        (0..LANES).fold(Sum::ZERO, |sum, lane| sum.merge(lanes.lane(lane)))
     };
-    let Sums { sum, product } = lanes;
+    let (sum, product) = (across(|part| part.sum), across(|part| part.product));
     let set = |lanes, value| with_lane(lanes, lane, value);
-    into.sum = into.sum.zip(across(sum), set);
-    into.product = into.product.zip(across(product), set);
+    into.sum = into.sum.zip(sum, set);
+    into.product = into.product.zip(product, set);
 }

@@ -10,11 +10,11 @@ pub mod weights;
 use batchnorm::affine::{self, Channels};
 use batchnorm::block::Group;
 use batchnorm::gradient::{self, ParameterGradients};
-use batchnorm::lanes::{Element, LANES};
+use batchnorm::lanes::Element;
 use batchnorm::moments::{self, Moments};
 use batchnorm::piece::{Array, Extent};
 use batchnorm::slope;
-use batchnorm::state::States;
+use batchnorm::state::{Numbers, State};
 use batchnorm::sums::{Input, Scratch, Terms};
 use batchnorm::table::{Coefficients, Tabled};
 use batchnorm::view::{BLOCK_ELEMENTS, Blocking, TILE};
@@ -268,10 +268,9 @@ pub fn moments<E: Float>(x: &[E], shape: Shape, cuts: &Cuts) -> Statistics {
 
 impl Statistics {
     /// Those of so many channels.
-    fn push(&mut self, channels: usize, states: &States) {
+    fn push(&mut self, channels: usize, states: &[Numbers]) {
         let end = self.mean.len() + channels;
-        for lane in (0..channels).step_by(LANES) {
-            let moments: Moments = states.get(lane);
+        for moments in states.iter().map(Moments::read) {
             let (mean, variance) = moments.finish();
             self.mean.extend(mean.to_array());
             self.variance.extend(variance.to_array());
@@ -350,8 +349,7 @@ pub fn totals<E: Float>(
         }
         let end = totals.dbeta.len() + count;
         let states = reduction.finish(count, blocking);
-        for lane in (0..count).step_by(LANES) {
-            let gradients: ParameterGradients = states.get(lane);
+        for gradients in states.iter().map(ParameterGradients::read) {
             let (dbeta, dgamma) = gradients.finish();
             totals.dbeta.extend(dbeta.to_array());
             totals.dgamma.extend(dgamma.to_array());
