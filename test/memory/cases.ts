@@ -15,7 +15,7 @@ const views = [
   { name: "channels-last, one piece", shape: [100, 64], axis: [1], fits: true },
   { name: "channels-last, long", shape: [5000, 64], axis: [1], fits: false },
   { name: "channels-last, narrow and long", shape: [100_003, 3], axis: [1], fits: false },
-  { name: "channels-last, one tile of channels and some more", shape: [150, 5000], axis: [1], fits: false },
+  { name: "channels-last, tiles of channels in pieces", shape: [300, 5120], axis: [1], fits: false },
   { name: "channels-last, wide, few rows", shape: [3, 5000], axis: [1], fits: true },
   { name: "channels-first, one piece", shape: [2, 16, 100], axis: [1], fits: true },
   { name: "channels-first, whole channels in pieces", shape: [8, 64, 49 * 20], axis: [1], fits: true },
