@@ -87,7 +87,7 @@ impl Reduction {
     };
 
     /// Forgets all elements; from now on the sums are those of these channels.
-    pub fn clear(&mut self, source: &dyn Source, channels: Channels<'_>, blocking: Blocking) {
+    pub fn clear(&mut self, source: &mut dyn Source, channels: Channels<'_>, blocking: Blocking) {
         let count = channels.mean.len();
         let groups = (count * blocking.copies).div_ceil(LANES);
         for (index, (group, map)) in
@@ -101,6 +101,7 @@ impl Reduction {
             *group = Group { channel, lost, exact: f64x4::new(lanes).simd_gt(f64x4::ZERO) };
             *map = Coefficients { center: affine.center, gate: [affine.scale, affine.shift] };
         }
+        source.set(0, &self.maps[..groups]);
         self.state.clear(count, blocking);
     }
 
@@ -114,7 +115,7 @@ impl Reduction {
     ) {
         blocks(extent, blocking, &mut |block, is_complete| {
             let groups = block.groups();
-            source.sum(block, 0..groups, &self.maps, &mut self.sums);
+            source.sum(block, 0..groups, &mut self.sums);
             for group in 0..groups {
                 self.close_block(source, block, group, elements);
             }

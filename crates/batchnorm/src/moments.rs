@@ -168,7 +168,7 @@ impl Reduction {
     ) {
         blocks(extent, blocking, &mut |block, is_complete| {
             self.choose_shifts(x, block, elements);
-            x.sum(block, 0..block.groups(), &self.shifts, &mut self.sums);
+            x.sum(block, 0..block.groups(), &mut self.sums);
             for group in 0..block.groups() {
                 self.close_block(x, block, group, elements);
             }
@@ -186,25 +186,26 @@ impl Reduction {
     #[inline(never)]
     fn choose_shifts(&mut self, x: &mut dyn Source, block: &Block, elements: &mut Group) {
         let groups = block.groups();
-        let zero = f64x4::ZERO;
+        let (zero, format) = (f64x4::ZERO, x.format());
+        let is_fresh = self.state.is_fresh();
         let begun = |chunk: &Moments| chunk.count.simd_gt(zero);
-        let all = !self.state.is_fresh()
+        let all_begun = !is_fresh
             && (0..groups).all(|group| {
                 let chunk = Moments::read(self.state.get(group));
                 (begun(&chunk) | !block.active(group)).to_bitmask() == 0b1111
             });
         let head = block.head(HEAD);
-        let count = f64x4::splat(head.count() as f64);
+        let share = f64x4::splat(1.0 / head.count() as f64);
         // Whole rows at a time, or the few elements of each channel one by one.
-        let by_rows = !all && block.inner == 1;
+        let by_rows = !all_begun && block.inner == 1;
         if by_rows {
             self.shifts[..groups].fill(Coefficients::ZERO);
-            x.sum(&head, 0..groups, &self.shifts, &mut self.sums);
+            x.set(0, &self.shifts[..groups]);
+            x.sum(&head, 0..groups, &mut self.sums);
         }
         for (group, shift) in self.shifts[..groups].iter_mut().enumerate() {
-            let chunk = Moments::read(self.state.get(group));
-            let mut mean = chunk.mean();
-            if !all {
+            let mut mean = zero;
+            if !all_begun {
                 let mut first = |block: &Block| {
                     let mut sum = zero;
                     elements.each(x.elements(), block, group, &mut |part| {
@@ -213,14 +214,18 @@ impl Reduction {
                     sum
                 };
                 let sum = if by_rows { self.sums[group].sum.value() } else { first(&head) };
-                let mut fresh = sum / count;
-                if not_finite(fresh) != 0 {
-                    fresh = fresh.select_finite(fresh, first(&block.head(1)));
+                mean = sum * share;
+                if not_finite(mean) != 0 {
+                    mean = mean.select_finite(mean, first(&block.head(1)));
                 }
-                mean = begun(&chunk).select(mean, fresh);
             }
-            shift.center = x.format().round(mean);
+            if !is_fresh {
+                let chunk = Moments::read(self.state.get(group));
+                mean = begun(&chunk).select(chunk.mean(), mean);
+            }
+            shift.center = format.round(mean);
         }
+        x.set(0, &self.shifts[..groups]);
     }
 
     /// Merges the block of a group into its chunk, if there is nothing odd about it.
@@ -267,7 +272,8 @@ impl Reduction {
         if poor.to_bitmask() != 0 {
             shift = poor.select(x.format().round(mean), shift);
             self.shifts[group].center = shift;
-            x.sum(block, group..group + 1, &self.shifts, &mut self.sums);
+            x.set(group, &self.shifts[group..=group]);
+            x.sum(block, group..group + 1, &mut self.sums);
             let again = self.sums[group].value();
             sums.product = poor.select(again.product, sums.product);
             let again = take(shift, again).1;

@@ -115,14 +115,10 @@ impl<V: Real> Coefficients<V> {
 
 /// What a reduction asks of its arrays, whatever their type and layout.
 pub trait Source {
+    /// Takes the coefficients of groups from the first on, for all sums to come.
+    fn set(&mut self, first: usize, coefficients: &[Coefficients<f64x4>]);
     /// Sums the lanes of some groups of a block.
-    fn sum(
-        &mut self,
-        block: &Block,
-        groups: Range<usize>,
-        coefficients: &[Coefficients<f64x4>],
-        into: &mut [Totals],
-    );
+    fn sum(&mut self, block: &Block, groups: Range<usize>, into: &mut [Totals]);
     /// The elements one by one.
     fn elements(&self) -> [&dyn Elements; 2];
     /// Their type.
@@ -161,18 +157,17 @@ pub struct Input<'a, E: Element> {
 }
 
 impl<E: Element> Source for Input<'_, E> {
-    fn sum(
-        &mut self,
-        block: &Block,
-        groups: Range<usize>,
-        coefficients: &[Coefficients<f64x4>],
-        into: &mut [Totals],
-    ) {
-        let Scratch { coefficients: narrowed, .. } = self.scratch;
-        for (to, from) in narrowed[groups.clone()].iter_mut().zip(&coefficients[groups.clone()]) {
-            let gate = from.gate.map(E::Lanes::from_f64x4);
-            *to = Coefficients { center: E::Lanes::from_f64x4(from.center), gate };
+    fn set(&mut self, first: usize, coefficients: &[Coefficients<f64x4>]) {
+        let is_masked = self.is_masked();
+        for (to, from) in self.scratch.coefficients[first..].iter_mut().zip(coefficients) {
+            to.center = E::Lanes::from_f64x4(from.center);
+            if is_masked {
+                to.gate = from.gate.map(E::Lanes::from_f64x4);
+            }
         }
+    }
+
+    fn sum(&mut self, block: &Block, groups: Range<usize>, into: &mut [Totals]) {
         into[groups.clone()].fill(Totals::EMPTY);
         if self.channels_last {
             self.sum_channels_last(block, groups, into);

@@ -33,7 +33,7 @@ impl<E: Element> Input<'_, E> {
                 let coefficients = Coefficients { center: get(lanes.center), gate };
                 let mut totals = [Totals::EMPTY; ACCUMULATORS];
                 self.sum_lane(block, group * LANES + lane, &coefficients, &mut totals);
-                merge_into(&mut into[group], lane, &totals);
+                merge_into::<E>(&mut into[group], lane, &totals);
             }
         }
     }
@@ -163,13 +163,13 @@ fn sum_run<E: Element, const TERMS: u8>(
 
 /// Adds lanes up, into one.
 #[inline(never)]
-fn merge_into(into: &mut Totals, lane: usize, parts: &[Totals; ACCUMULATORS]) {
-    let across = |of: fn(&Totals) -> Sum<f64x4>| {
-        let lanes = parts.iter().fold(Sum::ZERO, |sum, part| sum.merge(of(part)));
-        (0..LANES).fold(Sum::ZERO, |sum, lane| sum.merge(lanes.lane(lane)))
+fn merge_into<E: Element>(into: &mut Totals, lane: usize, parts: &[Totals; ACCUMULATORS]) {
+    let total = parts[1..].iter().fold(parts[0], |total, &part| total.join(part, E::IS_NARROW));
+    let across = |lanes: Sum<f64x4>| {
+        let join = |total: Sum<f64>, lane| total.join(lanes.lane(lane), E::IS_NARROW);
+        (1..LANES).fold(lanes.lane(0), join)
     };
-    let (sum, product) = (across(|part| part.sum), across(|part| part.product));
     let set = |lanes, value| with_lane(lanes, lane, value);
-    into.sum = into.sum.zip(sum, set);
-    into.product = into.product.zip(product, set);
+    into.sum = into.sum.zip(across(total.sum), set);
+    into.product = into.product.zip(across(total.product), set);
 }

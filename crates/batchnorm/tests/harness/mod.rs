@@ -343,7 +343,7 @@ pub fn totals<E: Float>(
             let scratch = &mut scratch;
             let mut source = Input { rows, terms, channels_last, scratch };
             if index == 0 {
-                reduction.clear(&source, channels, blocking);
+                reduction.clear(&mut source, channels, blocking);
             }
             reduction.push(&mut source, piece.extent(), blocking, &mut elements);
         }
