@@ -236,8 +236,10 @@ fn sum_part<E: Element, const TERMS: u8>(
     while row + 4 <= end {
         let (xa, xb) = (x.vectors(row, groups), x.vectors(row + 1, groups));
         let (xc, xd) = (x.vectors(row + 2, groups), x.vectors(row + 3, groups));
-        let (ya, yb) = (dy.vectors(row, groups), dy.vectors(row + 1, groups));
-        let (yc, yd) = (dy.vectors(row + 2, groups), dy.vectors(row + 3, groups));
+        let [ya, yb, yc, yd] = match TERMS {
+            MOMENTS => [xa, xb, xc, xd],
+            _ => [0, 1, 2, 3].map(|next| dy.vectors(row + next, groups)),
+        };
         for group in 0..groups {
             let terms = |x: &[[E; LANES]], dy: &[[E; LANES]]| {
                 let [x, dy] = [E::Lanes::new(x[group]), E::Lanes::new(dy[group])];
