@@ -180,11 +180,19 @@ function measureTiles(): void {
   channel = view.channels
 }
 
+/** Elements that a row of a resident tile has at least. */
+const leastRun = 2048
+
 /** How many channels a tile of one outer has. */
 function widthOf(cached: number): number {
   const most = Math.min(view.channels, tileChannels)
+  if (!isStaged) {
+    if (view.inner === 1) return most
+    // Where segments are short, a row of too few would cost more than what the cache saves.
+    const least = Math.ceil(leastRun / view.inner)
+    return Math.min(most, Math.max(least, Math.floor(cached / Math.max(1, view.count))))
+  }
   if (view.inner > 1 && view.count <= cached) return Math.min(most, Math.floor(cached / Math.max(1, view.count)))
-  if (!isStaged) return view.inner === 1 ? most : 1
   // A block at least must fit; whole segments where they do.
   const least = view.blockRows * Math.min(view.inner, capacity)
   return Math.max(1, Math.min(most, Math.floor(capacity / least)))
