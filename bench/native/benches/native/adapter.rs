@@ -2,9 +2,14 @@
 
 use crate::work::Shape;
 use batchnorm::affine::{self, Channels};
-use batchnorm::gradient::{self, TotalsTable};
-use batchnorm::moments;
+use batchnorm::block::Group;
+use batchnorm::gradient::{self, ParameterGradients};
+use batchnorm::lanes::{Element, LANES, f64x4};
+use batchnorm::moments::{self, Moments};
 use batchnorm::piece::{Array, Extent, Rows};
+use batchnorm::slope::{self, Totals};
+use batchnorm::sums::{Input, Scratch, Terms};
+use batchnorm::table::Coefficients;
 use batchnorm::view::Blocking;
 use std::cell::Cell;
 use std::ops::Range;
@@ -46,8 +51,8 @@ impl Statistics {
         }
     }
 
-    fn totals(&self, tile: Range<usize>) -> TotalsTable<'_> {
-        TotalsTable {
+    fn totals(&self, tile: Range<usize>) -> Totals<'_> {
+        Totals {
             dbeta: &self.dbeta[tile.clone()],
             dgamma: &self.dgamma[tile.clone()],
             count: &self.count[tile],
@@ -58,23 +63,21 @@ impl Statistics {
 
 /// What the crate keeps between its calls.
 pub struct Kernels {
-    moments_first: Box<moments::channels_first::Reduction<f32>>,
-    moments_last: Box<moments::channels_last::Reduction<f32>>,
-    affine_last: Box<affine::channels_last::Table<f32>>,
-    gradient_first: Box<gradient::channels_first::Reduction<f32>>,
-    gradient_last: Box<gradient::channels_last::Reduction<f32>>,
-    slope_last: Box<gradient::channels_last::Table<f32>>,
+    moments: Box<moments::Reduction>,
+    gradient: Box<gradient::Reduction>,
+    coefficients: Box<Coefficients>,
+    group: Box<Group>,
+    scratch: Box<Scratch<f32>>,
 }
 
 impl Default for Kernels {
     fn default() -> Self {
         Self {
-            moments_first: Box::new(moments::channels_first::Reduction::EMPTY),
-            moments_last: Box::new(moments::channels_last::Reduction::EMPTY),
-            affine_last: Box::new(affine::channels_last::Table::EMPTY),
-            gradient_first: Box::new(gradient::channels_first::Reduction::EMPTY),
-            gradient_last: Box::new(gradient::channels_last::Reduction::EMPTY),
-            slope_last: Box::new(gradient::channels_last::Table::EMPTY),
+            moments: Box::new(moments::Reduction::EMPTY),
+            gradient: Box::new(gradient::Reduction::EMPTY),
+            coefficients: Box::new(Coefficients::EMPTY),
+            group: Box::new(Group::EMPTY),
+            scratch: Box::new(Scratch::EMPTY),
         }
     }
 }
@@ -82,22 +85,16 @@ impl Default for Kernels {
 impl Kernels {
     /// Mean and variance.
     pub fn moments(&mut self, x: &[f32], shape: Shape, tile: Range<usize>, to: &mut Statistics) {
-        let (extent, blocking, rows) =
-            (extent(shape, &tile), blocking(shape), rows(x, shape, &tile));
-        if shape.inner == 1 {
-            self.moments_last.clear(extent.channels, blocking);
-            self.moments_last.push(rows, extent, blocking);
-            let finished = self.moments_last.finish(extent.channels, blocking);
-            for (channel, moments) in tile.zip(finished) {
-                (to.mean[channel], to.variance[channel]) = moments.finish();
-            }
-        } else {
-            self.moments_first.clear(extent.channels);
-            self.moments_first.push(rows, extent, blocking);
-            for (index, channel) in tile.enumerate() {
-                (to.mean[channel], to.variance[channel]) =
-                    self.moments_first.finish(index).finish();
-            }
+        let (extent, blocking) = (extent(shape, &tile), blocking(shape));
+        let mut x = input([rows(x, shape, &tile); 2], Terms::Moments, shape, &mut self.scratch);
+        self.moments.clear(extent.channels, blocking);
+        self.moments.push(&mut x, extent, blocking, &mut self.group);
+        let states = self.moments.finish(extent.channels, blocking);
+        for lane in (0..extent.channels).step_by(LANES) {
+            let (mean, variance) = states.get::<Moments>(lane).finish();
+            let lanes = tile.start + lane..tile.end.min(tile.start + lane + LANES);
+            write_lanes(&mut to.mean[lanes.clone()], mean);
+            write_lanes(&mut to.variance[lanes], variance);
         }
     }
 
@@ -109,15 +106,10 @@ impl Kernels {
         tile: Range<usize>,
         by: &Statistics,
     ) {
-        let (extent, blocking, channels) =
-            (extent(shape, &tile), blocking(shape), by.channels(tile.clone()));
+        let (extent, channels) = (extent(shape, &tile), by.channels(tile.clone()));
         let rows = arrays.map(|array| rows(cells(array), shape, &tile));
-        if shape.inner == 1 {
-            self.affine_last.fill(channels, blocking);
-            self.affine_last.apply::<false>(rows, extent, channels, blocking);
-        } else {
-            affine::channels_first::apply::<f32, false>(rows, extent, channels);
-        }
+        self.coefficients.fill(&f32::FORMAT, channels, None, extent);
+        affine::apply(&self.coefficients.affine, channels, rows, None, extent, false);
     }
 
     /// dgamma and dbeta from x and dy.
@@ -129,22 +121,16 @@ impl Kernels {
         to: &mut Statistics,
     ) {
         let (extent, blocking) = (extent(shape, &tile), blocking(shape));
-        let [x, dy] = arrays.map(|array| rows(array, shape, &tile));
-        let channels = to.channels(tile.clone());
-        if shape.inner == 1 {
-            self.gradient_last.clear(channels, blocking);
-            self.gradient_last.push::<false>(x, dy, extent, channels, blocking);
-            let finished = self.gradient_last.finish(extent.channels, blocking);
-            for (channel, gradients) in tile.zip(finished) {
-                (to.dbeta[channel], to.dgamma[channel]) = gradients.finish();
-            }
-        } else {
-            self.gradient_first.clear(extent.channels);
-            self.gradient_first.push::<false>(x, dy, extent, channels, blocking);
-            for (index, channel) in tile.enumerate() {
-                (to.dbeta[channel], to.dgamma[channel]) =
-                    self.gradient_first.finish(index).finish();
-            }
+        let rows = arrays.map(|array| rows(array, shape, &tile));
+        let mut source = input(rows, Terms::Gradient, shape, &mut self.scratch);
+        self.gradient.clear(&source, to.channels(tile.clone()), blocking);
+        self.gradient.push(&mut source, extent, blocking, &mut self.group);
+        let states = self.gradient.finish(extent.channels, blocking);
+        for lane in (0..extent.channels).step_by(LANES) {
+            let (dbeta, dgamma) = states.get::<ParameterGradients>(lane).finish();
+            let lanes = tile.start + lane..tile.end.min(tile.start + lane + LANES);
+            write_lanes(&mut to.dbeta[lanes.clone()], dbeta);
+            write_lanes(&mut to.dgamma[lanes], dgamma);
         }
     }
 
@@ -156,15 +142,11 @@ impl Kernels {
         tile: Range<usize>,
         by: &Statistics,
     ) {
-        let (extent, blocking) = (extent(shape, &tile), blocking(shape));
+        let extent = extent(shape, &tile);
         let (channels, totals) = (by.channels(tile.clone()), by.totals(tile.clone()));
         let rows = arrays.map(|array| rows(cells(array), shape, &tile));
-        if shape.inner == 1 {
-            self.slope_last.fill(channels, totals, blocking);
-            self.slope_last.apply::<false, false>(rows, extent, channels, totals, blocking);
-        } else {
-            gradient::channels_first::apply::<f32, false, false>(rows, extent, channels, totals);
-        }
+        self.coefficients.fill(&f32::FORMAT, channels, Some(totals), extent);
+        slope::apply(&self.coefficients, channels, totals, rows, None, extent, false);
     }
 }
 
@@ -183,4 +165,20 @@ fn rows<'a, T>(array: &'a [T], shape: Shape, tile: &Range<usize>) -> Rows<'a, T>
 
 fn cells(array: &mut [f32]) -> &[Cell<f32>] {
     Cell::from_mut(array).as_slice_of_cells()
+}
+
+fn input<'a>(
+    rows: [Rows<'a, f32>; 2],
+    terms: Terms,
+    shape: Shape,
+    scratch: &'a mut Scratch<f32>,
+) -> Input<'a, f32> {
+    Input { rows, terms, channels_last: shape.inner == 1, scratch }
+}
+
+/// As many lanes as there are channels.
+fn write_lanes(column: &mut [f64], lanes: f64x4) {
+    for (number, lane) in column.iter_mut().zip(lanes.to_array()) {
+        *number = lane;
+    }
 }

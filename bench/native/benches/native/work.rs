@@ -54,7 +54,9 @@ impl Work {
     }
 
     pub fn moments(&mut self) {
-        self.kernels.moments(&self.x, self.shape, 0..self.shape.channels, &mut self.statistics);
+        for tile in tiles(self.shape) {
+            self.kernels.moments(&self.x, self.shape, tile, &mut self.statistics);
+        }
     }
 
     pub fn forward(&mut self) {
@@ -65,8 +67,9 @@ impl Work {
     }
 
     pub fn infer(&mut self) {
-        let all = 0..self.shape.channels;
-        self.kernels.map([&mut self.x, &mut self.y], self.shape, all, &self.statistics);
+        for tile in tiles(self.shape) {
+            self.kernels.map([&mut self.x, &mut self.y], self.shape, tile, &self.statistics);
+        }
     }
 
     pub fn backward(&mut self) {
