@@ -33,8 +33,9 @@ How:
 
 What comes of it:
   --record             keep the results in bench/record, to be checked in; else in .tools/bench
-  --chart [RECORD]     draw docs/bench.svg and the table of README.md; from the newest
-                       of bench/record unless given
+  --add                put them into the newest record there, of the same machine and commit
+  --chart [RECORD]     draw docs/bench.svg and the tables of README.md and bench/README.md;
+                       from the newest of bench/record unless given
   --help               this text`
 
 /** What was asked for. */
@@ -51,6 +52,8 @@ export interface Arguments {
   readonly native: boolean
   readonly chromium: boolean
   readonly record: boolean
+  /** To the newest record. */
+  readonly add: boolean
   /** The record to draw. */
   readonly chart: string | undefined
 }
@@ -65,7 +68,7 @@ export function parse(args: readonly string[]): Arguments {
     options: {
       ...{ operations: text, modes: text, peers: text, sweep: text, rounds: text, time: text },
       ...{ calls: flag, start: flag, native: flag, chromium: flag, quick: flag, check: flag, small: flag },
-      ...{ record: flag, chart: flag, help: flag },
+      ...{ record: flag, add: flag, chart: flag, help: flag },
     },
   })
   const { help, chart, calls, start } = values
@@ -86,7 +89,8 @@ export function parse(args: readonly string[]): Arguments {
     isSmall: values.small,
     native: values.native,
     chromium: values.chromium,
-    record: values.record,
+    record: values.record || values.add,
+    add: values.add,
     chart: chart ? positionals[0] : undefined,
   }
 }

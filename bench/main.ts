@@ -6,7 +6,17 @@ import { type Arguments, help, parse } from "./arguments.ts"
 import type { Comparison, Plan } from "./compare.ts"
 import { inNode, type Runner } from "./node.ts"
 import { progress } from "./report/progress.ts"
-import { busy, originOf, type RunRecord, readRecord, root, writeRecord } from "./report/record.ts"
+import {
+  busy,
+  checkSame,
+  joined,
+  newestRecord,
+  originOf,
+  type RunRecord,
+  readRecord,
+  root,
+  writeRecord,
+} from "./report/record.ts"
 import { callsTable, startsTable, sweepTable } from "./report/studies.ts"
 import { heading, ours, table } from "./report/table.ts"
 import { starts } from "./studies/start.ts"
@@ -21,12 +31,15 @@ async function main(args: readonly string[]): Promise<void> {
   try {
     const origin = originOf(["npm run bench --", ...args].join(" "), runner.engine)
     const { machine, engine, commit } = origin
+    const before = wanted.add ? readRecord(newestRecord(engine.name)) : undefined
+    if (before) checkSame(before, origin)
     console.log(`${engine.name} ${engine.version} · ${machine.cpu}, ${machine.cores} cores · ${commit}\n`)
     const warning = wanted.isCheck ? undefined : busy(origin)
     if (warning) console.log(`${styleText("yellow", `${warning}: times may be too long, the longer ones most`)}\n`)
     const results = await study(wanted, runner)
     if (!results) return
-    const path = writeRecord({ format: 1, ...origin, ...results }, wanted.record)
+    const record: RunRecord = { format: 1, ...origin, ...results }
+    const path = writeRecord(before ? joined(before, record) : record, wanted.record)
     console.log(`\n${path}`)
   } finally {
     await runner.close()
@@ -35,12 +48,15 @@ async function main(args: readonly string[]): Promise<void> {
 
 async function drawChart(record: string | undefined): Promise<void> {
   const { chartOf, chartPath } = await import("./report/chart.ts")
-  const { readmeTable, withTable } = await import("./report/readme.ts")
+  const { figures, readmeTable, withTable } = await import("./report/readme.ts")
   const found = readRecord(record)
   writeFileSync(chartPath, await chartOf(found))
-  const readme = join(root, "README.md")
-  writeFileSync(readme, withTable(readFileSync(readme, "utf8"), readmeTable(found)))
-  console.log(`${relative(root, chartPath)} and the table of README.md`)
+  const tables = { "README.md": readmeTable(found), "bench/README.md": figures(found) }
+  for (const [name, table] of Object.entries(tables)) {
+    const path = join(root, name)
+    writeFileSync(path, withTable(readFileSync(path, "utf8"), table))
+  }
+  console.log(`${relative(root, chartPath)} and the tables of ${Object.keys(tables).join(" and ")}`)
 }
 
 /** Runs a study and prints what it finds; nothing where nothing was timed. */

@@ -15,14 +15,14 @@ const folder = ".tools/native"
  * @returns what adds its rows to a comparison on resident arrays: the operation, and beside infer a copy
  */
 export async function nativeTimes(
-  { workloads, isSmall, isCheck }: Arguments,
+  { workloads, operations, isSmall, isCheck }: Arguments,
   root: string,
 ): Promise<(comparison: Comparison) => Comparison> {
   if (isSmall || isCheck) return (comparison) => comparison
   const results = join(root, folder, "criterion")
   rmSync(results, { recursive: true, force: true })
   process.stderr.write("running the crate natively …\n")
-  const filter = `^(${workloads.join("|")})/`
+  const filter = `^(${workloads.join("|")})/(${[...operations, "copy"].join("|")})$`
   await command("cargo", ["bench", "--locked", "--quiet", "-p", "batchnorm-bench", "--bench", "native", "--", filter], {
     env: environment({
       CARGO_TARGET_DIR: join(root, folder),

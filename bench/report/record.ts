@@ -14,12 +14,13 @@ export const root = fileURLToPath(new URL("../..", import.meta.url))
 export interface Origin {
   /** ISO 8601. */
   readonly date: string
+  /** What was run; joined by && where the results are those of several runs. */
   readonly command: string
   readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryGB: number; readonly system: string }
-  /** Processes that wanted to run in the minute before, on average; above the number of cores, times are too long. */
+  /** Processes that wanted to run in the minute before, on average, at most; above the number of cores, times are too long. */
   readonly load: number
   readonly engine: { readonly name: string; readonly version: string }
-  /** Of git; with a "+" where the sources were changed since. */
+  /** Of git; with a "+" where anything but records and prose was changed since. */
   readonly commit: string
   /** Exact versions of the libraries that were compared. */
   readonly peers: Readonly<Record<string, string>>
@@ -56,8 +57,9 @@ export function originOf(command: string, engine?: Origin["engine"]): Origin {
 
 function commit(): string {
   const git = (...args: string[]) => execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim()
+  const measured = [".", ":!bench/record", ":!docs", ":!*.md"]
   try {
-    return git("rev-parse", "--short=10", "HEAD") + (git("status", "--porcelain") ? "+" : "")
+    return git("rev-parse", "--short=10", "HEAD") + (git("status", "--porcelain", "--", ...measured) ? "+" : "")
   } catch {
     return "unknown"
   }
@@ -75,7 +77,8 @@ const recordFolder = join(root, "bench", "record")
 export function writeRecord(record: RunRecord, isKept: boolean): string {
   const folder = isKept ? recordFolder : join(root, ".tools", "bench")
   mkdirSync(folder, { recursive: true })
-  const study = record.points ? "-sweep" : record.calls ? "-calls" : record.starts ? "-start" : ""
+  const { comparisons, points, calls, starts } = record
+  const study = comparisons ? "" : points ? "-sweep" : calls ? "-calls" : starts ? "-start" : ""
   const name = `${record.date.replaceAll(":", "")}-${record.engine.name.toLowerCase()}${study}.json`
   const path = join(folder, name)
   writeFileSync(path, text(record))
@@ -106,10 +109,38 @@ export function readRecord(path = newestRecord()): RunRecord {
   return record
 }
 
-/** The newest record of a comparison in Node that is checked in. */
-export function newestRecord(): string {
-  const names = existsSync(recordFolder) ? readdirSync(recordFolder).filter((name) => name.endsWith("-node.json")) : []
+/** The newest record of a comparison in Node, or another engine, that is checked in. */
+export function newestRecord(engine = "Node"): string {
+  const end = `-${engine.toLowerCase()}.json`
+  const names = existsSync(recordFolder) ? readdirSync(recordFolder).filter((name) => name.endsWith(end)) : []
   const name = names.sort().at(-1)
   if (!name) throw new RangeError("there is no record in bench/record: make one with --record")
   return join(recordFolder, name)
+}
+
+/** @throws RangeError where results of one may not stand beside those of the other */
+export function checkSame(before: Origin, now: Origin): void {
+  const { machine, engine, commit, peers } = now
+  for (const [what, each] of Object.entries({ machine, engine, commit, peers })) {
+    const [due, found] = [before[what as keyof Origin], each].map((value) => JSON.stringify(value))
+    if (due !== found) throw new RangeError(`the newest record has another ${what}, ${due}: begin one with --record`)
+  }
+}
+
+/** A record with the results of another run, which replace those of the same comparisons and studies. */
+export function joined(before: RunRecord, now: RunRecord): RunRecord {
+  const keyOf = ({ workload, mode, operation }: Comparison) => `${workload} ${mode} ${operation}`
+  const comparisons = new Map(
+    [before, now].flatMap((record) => record.comparisons ?? []).map((each) => [keyOf(each), each]),
+  )
+  const again = new Set(now.points?.map(({ sweep }) => sweep))
+  const points = [...(before.points ?? []).filter(({ sweep }) => !again.has(sweep)), ...(now.points ?? [])]
+  return {
+    ...{ ...before, ...now },
+    date: before.date,
+    command: `${before.command} && ${now.command}`,
+    load: Math.max(before.load, now.load),
+    ...(comparisons.size > 0 && { comparisons: [...comparisons.values()] }),
+    ...(points.length > 0 && { points }),
+  }
 }

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { chartOf, chartPath } from "../../bench/report/chart.ts"
-import { readmeTable, withTable } from "../../bench/report/readme.ts"
-import { newestRecord, originOf, type RunRecord, readRecord } from "../../bench/report/record.ts"
+import { figures, readmeTable, withTable } from "../../bench/report/readme.ts"
+import { checkSame, joined, newestRecord, originOf, type RunRecord, readRecord } from "../../bench/report/record.ts"
 import { table } from "../../bench/report/table.ts"
 
 const times = (median: number) => ({ median, low: median * 0.98, high: median * 1.02, rounds: 7 })
@@ -45,22 +45,64 @@ describe("a record", () => {
     }
   })
 
+  it("takes up the results of another run, in place of those of the same comparison", () => {
+    const [first] = record.comparisons!
+    const again = { ...first!, rows: [{ peer: "batchnorm", error: 3.5, times: times(0.05) }] }
+    const other = { ...again, operation: "infer" } as const
+    const calls = [{ operation: "infer", nanoseconds: 500 }] as const
+    const later = { ...record, date: "2030-01-01T00:00:00Z", load: 1, comparisons: [again, other] }
+    const { comparisons: _, ...alone } = record
+    const both = joined(joined(record, later), { ...alone, calls })
+    expect(both.comparisons).toEqual([again, other])
+    expect(both.calls).toEqual(calls)
+    expect(both).toMatchObject({ date: record.date, load: 1, command: Array(3).fill(record.command).join(" && ") })
+  })
+
+  it("keeps the results of one machine, engine and commit", () => {
+    expect(() => checkSame(record, { ...record, load: 9, date: "" })).not.toThrow()
+    expect(() => checkSame(record, { ...record, commit: "0123456789" })).toThrow("another commit")
+    expect(() => checkSame(record, { ...record, machine: { ...record.machine, cores: 999 } })).toThrow(
+      "another machine",
+    )
+  })
+
   it("of another format is refused", () => {
     expect(() => readRecord(new URL("../../package.json", import.meta.url).pathname)).toThrow(RangeError)
   })
 })
 
 describe("the README's table", () => {
-  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
-
-  it("is what the newest record says", () => {
-    expect(readme).toBe(withTable(readme, readmeTable(readRecord(newestRecord()))))
+  it.each([
+    ["README.md", readmeTable],
+    ["bench/README.md", figures],
+  ])("is what the newest record says, in %s", (name, draw) => {
+    const readme = readFileSync(new URL(`../../${name}`, import.meta.url), "utf8")
+    expect(readme, "npm run bench -- --chart").toBe(withTable(readme, draw(readRecord(newestRecord()))))
   })
 
   it("has a line for each workload, wrong where a peer is wrong, and says where it is from", () => {
     const lines = readmeTable(record).split("\n")
     expect(lines[2]).toBe("| A | channels-last [128, 1024] | 60.0 µs | 2.00 | 5.00 × | – | wrong | – | – |")
     expect(lines.at(-1)).toContain(record.commit)
+  })
+
+  it("has a line for each operation in the bench's, and no column without a figure", () => {
+    const calls = [{ operation: "infer", nanoseconds: 501.4, bytes: -0.2 }] as const
+    const starts = [
+      { ...times(6), peer: "batchnorm" },
+      { ...times(60), peer: "jax-js" },
+    ] as const
+    expect(
+      figures({ ...record, calls, starts })
+        .split("\n")
+        .slice(0, -2),
+    ).toEqual([
+      ...["| resident |  | batchnorm | ÷ memory | pure JS | tf.js wasm |", "|---|---|---:|---:|---:|---:|"],
+      ...["| A | forward | 60.0 µs | 2.00 | 5.00 × | wrong |", ""],
+      ...["| a call of four elements | time | heap |", "|---|---:|---:|", "| infer | 501 ns | 0 B |", ""],
+      ...["| import to first result | time | ÷ ours |", "|---|---:|---:|"],
+      ...["| batchnorm | 6.00 ms | 1.00 |", "| jax-js | 60.0 ms | 10.0 |"],
+    ])
   })
 
   it("needs its place", () => {
