@@ -6,7 +6,7 @@ mod adapter;
 mod check;
 mod work;
 
-use criterion::Criterion;
+use criterion::{Criterion, SamplingMode};
 use std::cell::{LazyCell, RefCell};
 use std::hint::black_box;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn main() {
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(600))
-        .sample_size(20)
+        .nresamples(100)
         .without_plots()
         .configure_from_args();
     for (name, shape) in WORKLOADS {
@@ -46,6 +46,9 @@ fn bench(criterion: &mut Criterion, name: &str, shape: [usize; 3]) {
         RefCell::new(work)
     });
     let mut group = criterion.benchmark_group(name);
+    // Short samples, as in bench/timing.ts: their median does not see what interrupts a few of them.
+    let is_long = shape.iter().product::<usize>() > 10_000_000;
+    group.sampling_mode(SamplingMode::Flat).sample_size(if is_long { 20 } else { 1000 });
     let mut time = |operation: &str, run: fn(&mut Work)| {
         group.bench_function(operation, |bencher| {
             let mut work = work.borrow_mut();
