@@ -8,6 +8,7 @@ use batchnorm::lanes::{Element, LANES, f64x4};
 use batchnorm::moments::{self, Moments};
 use batchnorm::piece::{Array, Extent, Rows};
 use batchnorm::slope::{self, Totals};
+use batchnorm::state::State;
 use batchnorm::sums::{Input, Scratch, Terms};
 use batchnorm::table::Coefficients;
 use batchnorm::view::Blocking;
@@ -90,11 +91,10 @@ impl Kernels {
         self.moments.clear(extent.channels, blocking);
         self.moments.push(&mut x, extent, blocking, &mut self.group);
         let states = self.moments.finish(extent.channels, blocking);
-        for lane in (0..extent.channels).step_by(LANES) {
-            let (mean, variance) = states.get::<Moments>(lane).finish();
-            let lanes = tile.start + lane..tile.end.min(tile.start + lane + LANES);
-            write_lanes(&mut to.mean[lanes.clone()], mean);
-            write_lanes(&mut to.variance[lanes], variance);
+        for (lane, state) in tile.clone().step_by(LANES).zip(states) {
+            let (mean, variance) = Moments::read(state).finish();
+            write_lanes(&mut to.mean[lane..tile.end], mean);
+            write_lanes(&mut to.variance[lane..tile.end], variance);
         }
     }
 
@@ -123,14 +123,13 @@ impl Kernels {
         let (extent, blocking) = (extent(shape, &tile), blocking(shape));
         let rows = arrays.map(|array| rows(array, shape, &tile));
         let mut source = input(rows, Terms::Gradient, shape, &mut self.scratch);
-        self.gradient.clear(&source, to.channels(tile.clone()), blocking);
+        self.gradient.clear(&mut source, to.channels(tile.clone()), blocking);
         self.gradient.push(&mut source, extent, blocking, &mut self.group);
         let states = self.gradient.finish(extent.channels, blocking);
-        for lane in (0..extent.channels).step_by(LANES) {
-            let (dbeta, dgamma) = states.get::<ParameterGradients>(lane).finish();
-            let lanes = tile.start + lane..tile.end.min(tile.start + lane + LANES);
-            write_lanes(&mut to.dbeta[lanes.clone()], dbeta);
-            write_lanes(&mut to.dgamma[lanes], dgamma);
+        for (lane, state) in tile.clone().step_by(LANES).zip(states) {
+            let (dbeta, dgamma) = ParameterGradients::read(state).finish();
+            write_lanes(&mut to.dbeta[lane..tile.end], dbeta);
+            write_lanes(&mut to.dgamma[lane..tile.end], dgamma);
         }
     }
 
