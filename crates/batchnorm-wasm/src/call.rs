@@ -1,6 +1,7 @@
 //! What JavaScript writes before a call: the piece, its arrays, and the numbers per channel.
 
 use batchnorm::affine::Channels;
+use batchnorm::map::{Arrays, Operands};
 use batchnorm::piece::{Array, Extent, Rows};
 use batchnorm::slope::Totals;
 use batchnorm::view::{Blocking, TILE};
@@ -87,9 +88,27 @@ impl Call {
         self.read(role)
     }
 
-    /// The rows of one outer of an array that may be written.
+    /// The rows of one outer for a map: its two operands, its result and, if there are any, the weights.
     #[inline(never)]
-    pub fn rows<T>(&self, role: Role, outer: usize) -> Rows<'_, Cell<T>> {
+    pub fn operands(
+        &self,
+        double: bool,
+        outer: usize,
+        roles: [Role; 3],
+        weighted: bool,
+    ) -> Operands<'_> {
+        let weights = weighted.then(|| self.rows(Role::Weights, outer));
+        if double {
+            let [x, other, out] = roles.map(|role| self.rows(role, outer));
+            Operands::Double(Arrays { x, other, out, weights })
+        } else {
+            let [x, other, out] = roles.map(|role| self.rows(role, outer));
+            Operands::Single(Arrays { x, other, out, weights })
+        }
+    }
+
+    #[inline(never)]
+    fn rows<T>(&self, role: Role, outer: usize) -> Rows<'_, Cell<T>> {
         self.share(role).outer(outer)
     }
 

@@ -13,11 +13,10 @@
 //! scalar, in f64, rounded once ([`Channel::exact`]). It is rare; its neighbours keep their bits.
 
 use crate::lanes::{Format, Real, Wide};
-use crate::map::{self, Arrays, Exact, Formula, Given, Place, flag};
-use crate::piece::{Extent, Rows};
+use crate::map::{self, Exact, Formula, Given, Operands, Place, flag};
+use crate::piece::Extent;
 use crate::state::inverse_deviation;
-use crate::table::{Table, Tabled, lanes_from};
-use core::cell::Cell;
+use crate::table::{Table, lanes_from};
 use wide::f64x4;
 
 /// Statistics and parameters of a channel, or of four.
@@ -176,15 +175,14 @@ pub(crate) fn product(a: f64, b: f64, c: f64) -> f64 {
 
 /// (x-c)·a + b, plus the other operand if it `ADDS`.
 #[derive(Clone, Copy)]
-pub(crate) struct Forward<'a, const ADDS: bool> {
-    pub(crate) channels: Channels<'a>,
-    /// The map in f64.
-    pub(crate) exact: fn(&Channel<f64>, f64) -> f64,
+struct Forward<const ADDS: bool> {
     /// Whether a ReLU follows.
-    pub(crate) rectifies: f64,
+    rectifies: f64,
 }
 
-impl<const ADDS: bool> Formula for Forward<'_, ADDS> {
+impl<const ADDS: bool> Formula for Forward<ADDS> {
+    const IN_PAIRS: bool = true;
+
     #[inline(always)]
     fn folded<V: Real>(&self, Given { affine, x, other, .. }: Given<V>) -> V {
         let y = affine.apply(x);
@@ -193,43 +191,50 @@ impl<const ADDS: bool> Formula for Forward<'_, ADDS> {
     }
 }
 
-impl<const ADDS: bool> Exact for Forward<'_, ADDS> {
+/// y in f64.
+struct ExactForward<'a> {
+    channels: &'a Channels<'a>,
+    /// The map.
+    map: fn(&Channel<f64>, f64) -> f64,
+    adds: bool,
+    relu: bool,
+}
+
+impl Exact for ExactForward<'_> {
     fn exact(&self, channel: usize, format: &Format, Place { x, other, .. }: Place) -> f64 {
-        let mut y = format.round_one((self.exact)(&self.channels.get(channel), x));
-        if ADDS {
+        let mut y = format.round_one((self.map)(&self.channels.get(channel), x));
+        if self.adds {
             y = format.round_one(y + other);
         }
-        if y <= self.rectifies { 0.0 } else { y }
+        if self.relu && y <= 0.0 { 0.0 } else { y }
     }
 }
 
-/// With the coefficients of any table.
-#[inline(never)]
-pub(crate) fn run<E: Tabled, const ADDS: bool>(
-    forward: &Forward<'_, ADDS>,
+/// y = (x-c)·a + b, plus the other operand, the residual, if it `adds`, then ReLU if there is one. Any of
+/// the arrays may be the same.
+pub fn apply(
     table: &Table,
-    arrays: Arrays<'_, E>,
+    channels: &Channels<'_>,
+    operands: &Operands<'_>,
     extent: Extent,
+    [adds, relu]: [bool; 2],
 ) {
-    let columns = E::columns(table);
-    map::apply(forward, table, [columns, columns], arrays, extent);
+    run(table, channels, Channel::exact, operands, extent, [adds, relu]);
 }
 
-/// y = (x-c)·a + b, plus the residual if there is one, then ReLU if there is one. Any of the arrays may
-/// be the same.
-pub fn apply<E: Tabled>(
+/// With the coefficients of any table, and the map in f64.
+pub(crate) fn run(
     table: &Table,
-    channels: Channels<'_>,
-    [x, out]: [Rows<'_, Cell<E>>; 2],
-    residual: Option<Rows<'_, Cell<E>>>,
+    channels: &Channels<'_>,
+    map: fn(&Channel<f64>, f64) -> f64,
+    operands: &Operands<'_>,
     extent: Extent,
-    relu: bool,
+    [adds, relu]: [bool; 2],
 ) {
-    let (exact, rectifies): (fn(&_, _) -> _, _) = (Channel::exact, flag(relu));
-    let arrays = Arrays { x, other: residual.unwrap_or(x), out, weights: None };
-    if residual.is_some() {
-        run(&Forward::<true> { channels, exact, rectifies }, table, arrays, extent);
+    let (exact, rectifies) = (&ExactForward { channels, map, adds, relu }, flag(relu));
+    if adds {
+        map::apply(Forward::<true> { rectifies }, exact, [table; 2], operands, extent);
     } else {
-        run(&Forward::<false> { channels, exact, rectifies }, table, arrays, extent);
+        map::apply(Forward::<false> { rectifies }, exact, [table; 2], operands, extent);
     }
 }

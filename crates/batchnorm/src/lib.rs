@@ -19,6 +19,7 @@
 //! | [`piece`] | the part of a view that lies in memory and is worked on by one call |
 //! | [`block`] | the elements that a reduction sums before it looks at the sums |
 //! | [`lanes`] | four lanes of f32 or f64 and the few operations that give the same bits everywhere |
+//! | [`vector`] | a register of lanes, as maps take elements |
 //! | [`state`] | reductions as states that merge: block into chunk into total |
 //! | [`sums`] | the sums of a block in the element type |
 //! | [`moments`] | count, mean and m2 of each channel |
@@ -49,4 +50,5 @@ pub mod slope;
 pub mod state;
 pub mod sums;
 pub mod table;
+pub mod vector;
 pub mod view;

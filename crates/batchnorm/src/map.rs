@@ -2,25 +2,27 @@
 //!
 //! ```text
 //! for each row:
-//!     channels-last:   for each four channels:                               out = formula(x, …)
-//!     channels-first:  for each channel, for each four of its elements:      out = formula(x, …)
+//!     channels-last:   for each vector of channels:                          out = formula(x, …)
+//!     channels-first:  for each channel, for each vector of its elements:    out = formula(x, …)
 //! ```
 //!
-//! The memory pattern decides nothing but where the coefficients of four lanes come from: four
-//! channels, or one. The last four elements of a segment may overlap those before them; they are computed
-//! before anything is written, since the result may lie where an operand does.
+//! The memory pattern decides nothing but where the coefficients of the lanes come from: as many
+//! channels, or one.
 //!
-//! Channels that coefficients do not serve go element by element in f64 ([`Formula::exact`]).
+//! Channels that coefficients do not serve go element by element in f64 ([`Exact`]).
 
 use crate::affine::Affine;
-use crate::lanes::{Element, Format, LANES, Lanes, Real};
-use crate::piece::{Extent, Rows};
+use crate::lanes::{Element, Format, LANES, Real};
+use crate::piece::{Extent, Rows, part};
 use crate::slope::Slope;
-use crate::table::{Columns, Table, Tabled};
-use crate::view::COLUMN;
+use crate::table::{Table, Tabled, Triple};
+use crate::vector::Vector;
 use core::cell::Cell;
 
-/// What a formula is given for four elements of the result: the coefficients of their channels, and what
+/// Elements of a copy of those that are too few for lanes: two vectors of f32.
+const FEW: usize = 8;
+
+/// What a formula is given for the elements of a vector: the coefficients of their channels, and what
 /// lies in their places. Formulas differ in what of it they use.
 #[derive(Clone, Copy)]
 pub struct Given<V: Real> {
@@ -39,9 +41,11 @@ pub struct Given<V: Real> {
 }
 
 /// How the result comes from what lies in its place.
-pub trait Formula: Exact + Copy {
+pub trait Formula: Copy {
     /// Whether it takes weights.
     const WEIGHTED: bool = false;
+    /// Whether segments are mapped two vectors at a time: that is faster, and longer.
+    const IN_PAIRS: bool = false;
 
     /// In the element type.
     fn folded<V: Real>(&self, given: Given<V>) -> V;
@@ -82,23 +86,33 @@ pub struct Arrays<'a, E> {
     pub weights: Option<Rows<'a, Cell<f64>>>,
 }
 
-/// A formula, and the columns of its coefficients.
-struct Map<'a, F, E> {
-    formula: &'a F,
-    affine: &'a Columns<E>,
-    slope: &'a Columns<E>,
-}
-
-/// A map as the rows see it.
-trait Segments<E> {
-    /// Maps groups of elements that have a lane each, from the first on.
-    fn by_lanes(&self, run: Run<'_, E>, first: usize);
-    /// Maps segments of channels, four elements at least, from the first on.
-    fn by_channels(&self, run: Run<'_, E>, first: usize, inner: usize);
-}
-
-/// Elements that follow each other, in each array.
+/// Arrays of either type.
 #[derive(Clone, Copy)]
+#[expect(missing_docs, reason = "f32 and f64")]
+pub enum Operands<'a> {
+    Single(Arrays<'a, f32>),
+    Double(Arrays<'a, f64>),
+}
+
+impl Operands<'_> {
+    /// Whether elements have weights.
+    pub(crate) fn are_weighted(&self) -> bool {
+        match self {
+            Self::Single(arrays) => arrays.weights.is_some(),
+            Self::Double(arrays) => arrays.weights.is_some(),
+        }
+    }
+
+    /// With the second operand as the first too.
+    pub(crate) fn other_alone(&self) -> Self {
+        match *self {
+            Self::Single(arrays) => Self::Single(Arrays { x: arrays.other, ..arrays }),
+            Self::Double(arrays) => Self::Double(Arrays { x: arrays.other, ..arrays }),
+        }
+    }
+}
+
+/// Elements that follow each other, as many of each array; no weights where there are none.
 struct Run<'a, E> {
     x: &'a [Cell<E>],
     other: &'a [Cell<E>],
@@ -106,220 +120,243 @@ struct Run<'a, E> {
     weights: &'a [Cell<f64>],
 }
 
-/// Applies a formula to the rows of a piece. The table, of the two, tells which channels they serve.
-#[inline(always)]
-pub fn apply<E: Tabled>(
-    formula: &impl Formula,
-    table: &Table,
-    [affine, slope]: [&Columns<E>; 2],
-    arrays: Arrays<'_, E>,
-    extent: Extent,
-) {
-    rows(&Map { formula, affine, slope }, formula, table, &arrays, extent);
+/// A formula, and the coefficients of all lanes.
+struct Map<'a, F, V: Vector> {
+    formula: F,
+    affine: &'a [Triple<V>],
+    slope: &'a [Triple<V>],
 }
 
+/// A map as its arrays see it.
+trait Loops<E> {
+    /// Maps whole vectors that have a lane for each element, from the first on.
+    fn lanes(&self, run: &Run<'_, E>, first: usize);
+    /// Maps segments of channels, two vectors long at least, from the first on.
+    fn channels(&self, run: &Run<'_, E>, first: usize, inner: usize);
+}
+
+/// A map and its arrays.
+struct Typed<'a, E> {
+    loops: &'a dyn Loops<E>,
+    exact: &'a dyn Exact,
+    table: &'a Table,
+    arrays: &'a Arrays<'a, E>,
+}
+
+/// A map and its arrays, of either type. Elements of a row are counted from its first.
+trait Segments {
+    /// Whether the rows of each array follow each other without gaps.
+    fn are_dense(&self, width: usize) -> bool;
+    /// Maps groups of lanes.
+    fn lanes(&self, row: usize, start: usize, end: usize);
+    /// Maps a group of lanes that is not whole, or has channels that coefficients do not serve.
+    fn few(&self, row: usize, start: usize, end: usize);
+    /// Maps segments of channels that coefficients serve.
+    fn channels(&self, row: usize, first: usize, end: usize, inner: usize);
+    /// Maps a segment of a channel that they do not.
+    fn exact(&self, row: usize, channel: usize, inner: usize);
+}
+
+/// Applies a formula to the rows of a piece, with the coefficients of y and of dx; the latter's table tells
+/// which channels they serve.
 #[inline(never)]
-fn rows<E: Element>(
-    map: &dyn Segments<E>,
+pub fn apply<F: Formula>(
+    formula: F,
     exact: &dyn Exact,
-    table: &Table,
+    [affine, table]: [&Table; 2],
+    operands: &Operands<'_>,
+    extent: Extent,
+) {
+    match operands {
+        Operands::Single(arrays) => typed(formula, exact, [affine, table], arrays, extent),
+        Operands::Double(arrays) => typed(formula, exact, [affine, table], arrays, extent),
+    }
+}
+
+#[inline(always)]
+fn typed<F: Formula, E: Tabled>(
+    formula: F,
+    exact: &dyn Exact,
+    [affine, table]: [&Table; 2],
     arrays: &Arrays<'_, E>,
     extent: Extent,
 ) {
+    let (affine, slope) = (E::triples(affine), E::triples(table));
+    let loops: &Map<'_, F, E::Vector> = &Map { formula, affine, slope };
+    rows(&Typed { loops, exact, table, arrays }, table, extent);
+}
+
+#[inline(never)]
+fn rows(map: &dyn Segments, table: &Table, extent: Extent) {
     let Extent { rows, channels, inner, .. } = extent;
     let by_lanes = inner == table.inner();
     let width = channels * inner;
-    let copies = if by_lanes && arrays.are_dense(width) { table.copies() } else { 1 };
-    let mut left = rows;
-    while left > 0 {
-        let together = copies.min(left);
-        let row = arrays.run(rows - left, width * together);
-        left -= together;
-        if !table.any_exact() {
-            segments(map, row, 0, inner, by_lanes);
-            continue;
+    let copies = if by_lanes && map.are_dense(width) { table.copies() } else { 1 };
+    for row in (0..rows).step_by(copies) {
+        let (end, mut done) = (width * copies.min(rows - row), 0);
+        if by_lanes {
+            let first = if table.any_exact() { 0 } else { end - end % LANES };
+            for start in (first..end).step_by(LANES) {
+                let stop = end.min(start + LANES);
+                if stop < start + LANES || (start..stop).any(|lane| table.is_exact(lane)) {
+                    map.lanes(row, done, start);
+                    map.few(row, start, stop);
+                    done = stop;
+                }
+            }
+            map.lanes(row, done, end);
+        } else {
+            for channel in 0..if table.any_exact() { channels } else { 0 } {
+                if table.is_exact(channel) {
+                    map.channels(row, done, channel, inner);
+                    map.exact(row, channel, inner);
+                    done = channel + 1;
+                }
+            }
+            map.channels(row, done, channels, inner);
         }
-        let mut done = 0;
-        for channel in 0..channels {
-            if table.is_exact(channel) {
-                segments(map, row.part(done * inner, channel * inner), done, inner, by_lanes);
-                row.part(channel * inner, (channel + 1) * inner).exact(exact, channel);
-                done = channel + 1;
+    }
+}
+
+impl<E: Element> Segments for Typed<'_, E> {
+    fn are_dense(&self, width: usize) -> bool {
+        let Arrays { x, other, out, weights } = self.arrays;
+        let weights = weights.map_or(width, |weights| weights.stride);
+        [x.stride, other.stride, out.stride, weights] == [width; 4]
+    }
+
+    fn lanes(&self, row: usize, start: usize, end: usize) {
+        self.loops.lanes(&self.run(row, start, end), start);
+    }
+
+    fn few(&self, row: usize, start: usize, end: usize) {
+        let run = self.run(row, start, end);
+        self.copied(&run, start, true, &|copy| self.loops.lanes(copy, start));
+    }
+
+    fn channels(&self, row: usize, first: usize, end: usize, inner: usize) {
+        if inner >= FEW {
+            let run = self.run(row, first * inner, end * inner);
+            return self.loops.channels(&run, first, inner);
+        }
+        for channel in first..end {
+            let run = self.run(row, channel * inner, (channel + 1) * inner);
+            self.copied(&run, channel, false, &|copy| self.loops.channels(copy, channel, FEW));
+        }
+    }
+
+    fn exact(&self, row: usize, channel: usize, inner: usize) {
+        let run = self.run(row, channel * inner, (channel + 1) * inner);
+        for index in 0..inner {
+            self.exact_one(&run, index, channel);
+        }
+    }
+}
+
+impl<E: Element> Typed<'_, E> {
+    #[inline(never)]
+    fn run(&self, row: usize, start: usize, end: usize) -> Run<'_, E> {
+        let Arrays { x, other, out, weights } = self.arrays;
+        let len = end - start;
+        Run {
+            x: x.part(row, start, len),
+            other: other.part(row, start, len),
+            out: out.part(row, start, len),
+            weights: weights.as_ref().map_or(&[], |weights| weights.part(row, start, len)),
+        }
+    }
+
+    /// Maps elements that are too few for lanes. Those of channels that coefficients do not serve may be
+    /// among them, if they have a lane each.
+    #[inline(never)]
+    fn copied(&self, run: &Run<'_, E>, first: usize, by_lanes: bool, map: &dyn Fn(&Run<'_, E>)) {
+        let [x, other, out] = [run.x, run.other, run.out].map(|cells| padded(cells, E::ZERO));
+        let weights = padded(run.weights, 1.0);
+        map(&Run { x: &x, other: &other, out: &out, weights: &weights });
+        for (index, (cell, copy)) in run.out.iter().zip(&out).enumerate() {
+            if by_lanes && self.table.is_exact(first + index) {
+                self.exact_one(run, index, first + index);
+            } else {
+                cell.set(copy.get());
             }
         }
-        segments(map, row.part(done * inner, row.out.len()), done, inner, by_lanes);
     }
-}
 
-/// Maps channels that coefficients serve, from the first on.
-#[inline(never)]
-fn segments<E: Element>(
-    map: &dyn Segments<E>,
-    run: Run<'_, E>,
-    first: usize,
-    inner: usize,
-    by_lanes: bool,
-) {
-    let len = run.out.len();
-    if by_lanes {
-        let whole = len - len % LANES;
-        map.by_lanes(run.part(0, whole), first * inner);
-        if whole < len {
-            copied(run.part(whole, len), |copy| map.by_lanes(copy, first * inner + whole));
-        }
-    } else if inner >= LANES {
-        map.by_channels(run, first, inner);
-    } else {
-        for index in 0..len / inner {
-            let part = run.part(index * inner, (index + 1) * inner);
-            copied(part, |copy| map.by_channels(copy, first + index, LANES));
-        }
-    }
-}
-
-/// Maps elements that are too few for lanes, in copies.
-fn copied<E: Element>(run: Run<'_, E>, map: impl FnOnce(Run<'_, E>)) {
-    let [x, other, out] = [run.x, run.other, run.out].map(|cells| fill(cells, E::ZERO));
-    let weights = fill(run.weights, 1.0);
-    map(Run { x: &x, other: &other, out: &out, weights: &weights });
-    for (cell, copy) in run.out.iter().zip(&out) {
-        cell.set(copy.get());
+    #[inline(never)]
+    fn exact_one(&self, run: &Run<'_, E>, index: usize, channel: usize) {
+        let [x, other, out] = [run.x, run.other, run.out].map(|cells| cells[index].get().to_f64());
+        let weight = run.weights.get(index).map_or(1.0, Cell::get);
+        let place = Place { x, other, out, weight };
+        run.out[index].set(E::from_f64(self.exact.exact(channel, &E::FORMAT, place)));
     }
 }
 
 #[inline(never)]
-fn fill<T: Copy>(cells: &[Cell<T>], filler: T) -> [Cell<T>; LANES] {
-    let mut four = [filler; LANES];
-    for (copy, cell) in four.iter_mut().zip(cells) {
+fn padded<T: Copy>(cells: &[Cell<T>], filler: T) -> [Cell<T>; FEW] {
+    let mut few = [filler; FEW];
+    for (copy, cell) in few.iter_mut().zip(cells) {
         *copy = cell.get();
     }
-    four.map(Cell::new)
+    few.map(Cell::new)
 }
 
-impl<E: Element, F: Formula> Segments<E> for Map<'_, F, E> {
-    fn by_lanes(&self, run: Run<'_, E>, first: usize) {
-        let len = run.out.len();
-        let Some(run) = run.get::<F>(0, len) else { return };
-        if COLUMN.checked_sub(len).is_none_or(|room| first > room) {
-            return;
-        }
-        let formula = *self.formula;
-        let (affine, slope) = (part(self.affine, first, len), part(self.slope, first, len));
-        run.map(&formula, |index| {
-            (Affine::new(group(affine, index)), Slope::new(group(slope, index)))
-        });
-    }
-
-    fn by_channels(&self, run: Run<'_, E>, first: usize, inner: usize) {
-        let (formula, mut start) = (*self.formula, 0);
-        let [center, scale, shift] = self.affine;
-        let [distance, factor, constant] = self.slope;
-        for channel in first..center.len() {
-            let Some(run) = run.get::<F>(start, inner) else { return };
-            start += inner;
-            let affine = [center, scale, shift].map(|column| E::Lanes::splat(column[channel]));
-            let slope = [distance, factor, constant].map(|column| E::Lanes::splat(column[channel]));
-            let given = (Affine::new(affine), Slope::new(slope));
-            let (Some(x), Some(other), Some(out)) =
-                (run.x.last_chunk(), run.other.last_chunk(), run.out.last_chunk())
-            else {
-                return;
-            };
-            let weight = run.weights.last_chunk().map_or(Real::of(1.0), Lanes::load);
-            let last = four(&formula, given, [x, other, out], weight);
-            run.map(&formula, |_| given);
-            last.store(out);
-        }
-    }
-}
-
-/// A part of each column.
-#[inline(always)]
-fn part<E>([a, b, c]: &Columns<E>, first: usize, len: usize) -> [&[E]; 3] {
-    [&a[first..][..len], &b[first..][..len], &c[first..][..len]]
-}
-
-/// A group of lanes of each part.
-#[inline(always)]
-fn group<E: Element>([a, b, c]: [&[E]; 3], group: usize) -> [E::Lanes; 3] {
-    let lanes = |part: &[E]| E::Lanes::new(part.as_chunks().0[group]);
-    [lanes(a), lanes(b), lanes(c)]
-}
-
-impl<'a, E: Element> Arrays<'a, E> {
-    /// Whether the rows of each follow each other without gaps.
-    fn are_dense(&self, len: usize) -> bool {
-        let weights = self.weights.map_or(len, |weights| weights.stride);
-        [self.x.stride, self.other.stride, self.out.stride, weights] == [len; 4]
-    }
-
-    fn run(&self, row: usize, len: usize) -> Run<'a, E> {
-        Run {
-            x: self.x.part(row, 0, len),
-            other: self.other.part(row, 0, len),
-            out: self.out.part(row, 0, len),
-            weights: self.weights.map_or(&[], |weights| weights.part(row, 0, len)),
-        }
-    }
-}
-
-impl<'a, E: Element> Run<'a, E> {
-    /// Some of the elements, if there are as many.
-    #[inline(always)]
-    fn get<F: Formula>(&self, start: usize, len: usize) -> Option<Self> {
-        Some(Self {
-            x: self.x.get(start..)?.get(..len)?,
-            other: self.other.get(start..)?.get(..len)?,
-            out: self.out.get(start..)?.get(..len)?,
-            weights: if F::WEIGHTED { self.weights.get(start..)?.get(..len)? } else { &[] },
-        })
-    }
-
-    fn part(&self, start: usize, end: usize) -> Self {
-        let weights = self.weights.get(start..end).unwrap_or_default();
-        Self {
-            x: &self.x[start..end],
-            other: &self.other[start..end],
-            out: &self.out[start..end],
-            weights,
-        }
-    }
-
-    /// Maps whole groups of four.
-    #[inline(always)]
-    fn map<F: Formula>(
-        &self,
-        formula: &F,
-        given: impl Fn(usize) -> (Affine<E::Lanes>, Slope<E::Lanes>),
-    ) {
-        let [x, other, out] = [self.x, self.other, self.out].map(|cells| cells.as_chunks().0);
-        let weights = self.weights.as_chunks().0;
+impl<F: Formula, V: Vector<Double: Vector<Element = f64>>> Loops<V::Element> for Map<'_, F, V> {
+    fn lanes(&self, run: &Run<'_, V::Element>, first: usize) {
+        let out = V::groups(run.out);
+        let [x, other] = [run.x, run.other].map(|cells| part(V::groups(cells), 0, out.len()));
+        let weights = if F::WEIGHTED { run.weights } else { &[] };
+        let weights = V::Double::groups(weights);
+        let weights = if F::WEIGHTED { part(weights, 0, out.len()) } else { weights };
+        let [affine, slope] =
+            [self.affine, self.slope].map(|lanes| part(lanes, first / V::WIDTH, out.len()));
         for group in 0..out.len() {
-            let cells = [&x[group], &other[group], &out[group]];
-            let weight = if F::WEIGHTED { Lanes::load(&weights[group]) } else { Real::of(1.0) };
-            four(formula, given(group), cells, weight).store(&out[group]);
+            let given = Given {
+                affine: Affine::new(affine[group].each_ref().map(V::new)),
+                slope: Slope::new(slope[group].each_ref().map(V::new)),
+                x: V::load(&x[group]),
+                other: V::load(&other[group]),
+                out: V::load(&out[group]),
+                weight: if F::WEIGHTED { Vector::load(&weights[group]) } else { Real::of(1.0) },
+            };
+            self.formula.folded(given).store(&out[group]);
         }
     }
 
-    /// Maps a segment of a channel in f64.
-    fn exact(&self, exact: &dyn Exact, channel: usize) {
-        for (index, out) in self.out.iter().enumerate() {
-            let [x, other, now] =
-                [self.x, self.other, self.out].map(|cells| cells[index].get().to_f64());
-            let weight = self.weights.get(index).map_or(1.0, Cell::get);
-            let place = Place { x, other, out: now, weight };
-            out.set(E::from_f64(exact.exact(channel, &E::FORMAT, place)));
+    /// The last step of a segment may overlap the one before it: so each is loaded before the one before it
+    /// is stored, since the result may lie where an operand does.
+    fn channels(&self, run: &Run<'_, V::Element>, first: usize, inner: usize) {
+        let formula = self.formula;
+        let step = if F::IN_PAIRS { 2 * V::WIDTH } else { V::WIDTH };
+        let Some(last) = inner.checked_sub(step) else { return };
+        for index in 0..run.out.len() / inner {
+            let (start, channel) = (index * inner, first + index);
+            let [x, other, out] =
+                [run.x, run.other, run.out].map(|cells| part(cells, start, inner));
+            let weights = if F::WEIGHTED { part(run.weights, start, inner) } else { &[] };
+            let [affine, slope] = [self.affine, self.slope].map(|lanes| {
+                lanes[channel / V::WIDTH].each_ref().map(|lanes| V::splat(lanes, channel))
+            });
+            let (affine, slope) = (Affine::new(affine), Slope::new(slope));
+            let load = |at| {
+                let [x, other, out] = [x, other, out].map(|cells| V::group(cells, at));
+                let weight = F::WEIGHTED.then(|| Vector::load(V::Double::group(weights, at)));
+                let weight = weight.unwrap_or(Real::of(1.0));
+                let (x, other) = (V::load(x), V::load(other));
+                (out, Given { affine, slope, x, other, out: V::load(out), weight })
+            };
+            let load = |at| (load(at), F::IN_PAIRS.then(|| load(at + V::WIDTH)));
+            let (mut at, mut next) = (0, load(0));
+            loop {
+                let (now, is_last) = (next, at == last);
+                let map = |(out, given)| V::store(formula.folded(given), out);
+                at = last.min(at + step);
+                next = load(at);
+                map(now.0);
+                now.1.map(map);
+                if is_last {
+                    break;
+                }
+            }
         }
     }
-}
-
-#[inline(always)]
-fn four<V: Lanes, F: Formula>(
-    formula: &F,
-    (affine, slope): (Affine<V>, Slope<V>),
-    [x, other, out]: [&[Cell<V::Element>; LANES]; 3],
-    weight: V::Double,
-) -> V {
-    let [x, other, out] = [x, other, out].map(V::load);
-    formula.folded(Given { affine, slope, x, other, out, weight })
 }

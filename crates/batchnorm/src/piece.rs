@@ -86,3 +86,16 @@ impl<'a, T> Rows<'a, T> {
         Self { data: &self.data[row * self.stride..], stride: self.stride * copies }
     }
 }
+
+/// `len` elements from `start` on.
+#[inline(always)]
+pub(crate) fn part<T>(elements: &[T], start: usize, len: usize) -> &[T] {
+    elements.get(start..).and_then(|rest| rest.get(..len)).unwrap_or_else(|| outside())
+}
+
+/// One panic for all: each of its own would carry its place in the source along.
+#[cold]
+#[inline(never)]
+pub(crate) fn outside() -> ! {
+    panic!("outside the elements")
+}

@@ -11,12 +11,11 @@
 //! A channel whose coefficients leave the normal range of the element type takes a path of its own, in
 //! f64 ([`Totals::exact`]).
 
-use crate::affine::{self, Channel, Channels, Forward, product};
+use crate::affine::{self, Channel, Channels, product};
 use crate::lanes::{Element, Format, Real};
-use crate::map::{self, Arrays, Exact, Formula, Given, Place, flag};
-use crate::piece::{Extent, Rows};
-use crate::table::{Coefficients, Tabled, lanes_from};
-use core::cell::Cell;
+use crate::map::{self, Exact, Formula, Given, Operands, Place, flag};
+use crate::piece::Extent;
+use crate::table::{Coefficients, lanes_from};
 use wide::f64x4;
 
 /// What dx needs of all channels of a tile beside the forward's map: slices of equal length.
@@ -116,17 +115,14 @@ impl<V> Slope<V> {
 
 /// dx, where dy is the other operand.
 #[derive(Clone, Copy)]
-struct Backward<'a> {
-    coefficients: &'a Coefficients,
-    channels: Channels<'a>,
-    totals: Totals<'a>,
+struct Backward {
     /// Whether there was a ReLU.
     rectifies: f64,
     /// Whether B·(x-c) counts: not where statistics are frozen.
     follows: f64,
 }
 
-impl Formula for Backward<'_> {
+impl Formula for Backward {
     #[inline(always)]
     fn folded<V: Real>(&self, Given { affine, slope, x, other: dy, .. }: Given<V>) -> V {
         let distance = x - affine.center;
@@ -138,11 +134,36 @@ impl Formula for Backward<'_> {
     }
 }
 
-impl Exact for Backward<'_> {
+/// dx of elements with weights, where dy went through the [`crate::gate`].
+#[derive(Clone, Copy)]
+struct Weighted;
+
+impl Formula for Weighted {
+    const WEIGHTED: bool = true;
+
+    /// The weighted part is f64's, since a weight may vanish in f32. (w·(x-c))·B, because a light element
+    /// may lie so far off that B·(x-c) overflows.
+    #[inline(always)]
+    fn folded<V: Real>(&self, Given { affine, slope, x, other: dy, weight, .. }: Given<V>) -> V {
+        let distance = (x - affine.center).widen();
+        let rest = (weight * distance) * slope.distance.widen() + weight * slope.constant.widen();
+        counts::<V>(weight).select_le(V::ZERO, V::ZERO, slope.factor * dy + V::narrow(rest))
+    }
+}
+
+/// dx in f64.
+struct ExactBackward<'a> {
+    coefficients: &'a Coefficients,
+    channels: &'a Channels<'a>,
+    totals: &'a Totals<'a>,
+    relu: bool,
+}
+
+impl Exact for ExactBackward<'_> {
     fn exact(&self, index: usize, format: &Format, place: Place) -> f64 {
         let Place { x, other: mut dy, weight, .. } = place;
         let channel = self.channels.get(index);
-        if self.rectifies <= 0.0 {
+        if self.relu {
             let table = &self.coefficients.affine;
             let y = if table.is_exact(index) {
                 format.round_one(channel.exact(x))
@@ -159,54 +180,26 @@ impl Exact for Backward<'_> {
     }
 }
 
-/// dx of elements with weights, where dy went through the [`crate::gate`].
-#[derive(Clone, Copy)]
-struct Weighted<'a>(Backward<'a>);
-
-impl Formula for Weighted<'_> {
-    const WEIGHTED: bool = true;
-
-    /// The weighted part is f64's, since a weight may vanish in f32. (w·(x-c))·B, because a light element
-    /// may lie so far off that B·(x-c) overflows.
-    #[inline(always)]
-    fn folded<V: Real>(&self, Given { affine, slope, x, other: dy, weight, .. }: Given<V>) -> V {
-        let distance = (x - affine.center).widen();
-        let rest = (weight * distance) * slope.distance.widen() + weight * slope.constant.widen();
-        counts::<V>(weight).select_le(V::ZERO, V::ZERO, slope.factor * dy + V::narrow(rest))
-    }
-}
-
-impl Exact for Weighted<'_> {
-    fn exact(&self, index: usize, format: &Format, place: Place) -> f64 {
-        self.0.exact(index, format, place)
-    }
-}
-
-/// dx = A·dy' + B·(x-c) + C, or, with weights, A·dy' + w·(B·(x-c) + C) and 0 where w = 0. `dx` may be `x` or
-/// `dy`.
-#[inline(never)]
-pub fn apply<E: Tabled>(
+/// dx = A·dy' + B·(x-c) + C, or, with weights, A·dy' + w·(B·(x-c) + C) and 0 where w = 0. The other operand
+/// is dy; the result may lie where an operand does.
+pub fn apply(
     coefficients: &Coefficients,
-    channels: Channels<'_>,
-    totals: Totals<'_>,
-    [x, dy, out]: [Rows<'_, Cell<E>>; 3],
-    weights: Option<Rows<'_, Cell<f64>>>,
+    channels: &Channels<'_>,
+    totals: &Totals<'_>,
+    operands: &Operands<'_>,
     extent: Extent,
     relu: bool,
 ) {
-    let Coefficients { affine, slope } = coefficients;
-    let columns = [E::columns(affine), E::columns(slope)];
-    let arrays = Arrays { x, other: dy, out, weights };
-    let (rectifies, follows) = (flag(relu), flag(!totals.frozen));
-    let backward = Backward { coefficients, channels, totals, rectifies, follows };
-    if weights.is_some() {
-        map::apply(&Weighted(backward), slope, columns, arrays, extent);
+    let tables = [&coefficients.affine, &coefficients.slope];
+    let exact = &ExactBackward { coefficients, channels, totals, relu };
+    if operands.are_weighted() {
+        map::apply(Weighted, exact, tables, operands, extent);
     } else if totals.frozen && !relu {
-        let exact = Channel::exact_frozen;
-        let forward = Forward::<false> { channels, exact, rectifies: flag(false) };
-        affine::run(&forward, slope, Arrays { x: dy, ..arrays }, extent);
+        let operands = &operands.other_alone();
+        affine::run(tables[1], channels, Channel::exact_frozen, operands, extent, [false; 2]);
     } else {
-        map::apply(&backward, slope, columns, arrays, extent);
+        let backward = Backward { rectifies: flag(relu), follows: flag(!totals.frozen) };
+        map::apply(backward, exact, tables, operands, extent);
     }
 }
 

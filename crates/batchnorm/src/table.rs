@@ -2,27 +2,26 @@
 //! elements.
 
 use crate::affine::{self, Channels};
-use crate::lanes::{Element, Format, LANES, Lanes};
+use crate::lanes::{Element, Format, LANES};
+use crate::map::{Arrays, Operands};
 use crate::piece::Extent;
 use crate::slope::Totals;
+use crate::vector::Vector;
 use crate::view::{COLUMN, TILE};
-use wide::{f32x4, f64x4};
+use wide::{f32x4, f64x2, f64x4};
 
 /// Rows of fewer elements than this are read several at a time.
 const SHORT: usize = 512;
 /// Segments of fewer elements have a lane for each.
 const SHORT_SEGMENT: usize = 16;
 
-/// A coefficient of each channel.
-pub type Column<E> = [E; COLUMN];
-
-/// Three coefficients of each channel.
-pub type Columns<E> = [Column<E>; 3];
+/// Three coefficients of each lane of a vector.
+pub type Triple<V> = [<V as Vector>::Array; 3];
 
 /// Three coefficients of each channel, as elements of either type.
 pub struct Table {
-    single: Columns<f32>,
-    double: Columns<f64>,
+    single: [Triple<f32x4>; COLUMN / 4],
+    double: [Triple<f64x2>; COLUMN / 2],
     exact: [bool; COLUMN],
     any_exact: bool,
     inner: usize,
@@ -31,26 +30,38 @@ pub struct Table {
 
 /// An element type that tables hold.
 pub trait Tabled: Element {
-    /// The columns of this type.
-    fn columns(table: &Table) -> &Columns<Self>;
+    /// A vector of it.
+    type Vector: Vector<Element = Self, Double: Vector<Element = f64>>;
+    /// The coefficients of this type.
+    fn triples(table: &Table) -> &[Triple<Self::Vector>];
+    /// Arrays of this type.
+    fn operands(arrays: Arrays<'_, Self>) -> Operands<'_>;
 }
 
 impl Tabled for f32 {
-    fn columns(table: &Table) -> &Columns<f32> {
+    type Vector = f32x4;
+    fn triples(table: &Table) -> &[Triple<f32x4>] {
         &table.single
+    }
+    fn operands(arrays: Arrays<'_, f32>) -> Operands<'_> {
+        Operands::Single(arrays)
     }
 }
 
 impl Tabled for f64 {
-    fn columns(table: &Table) -> &Columns<f64> {
+    type Vector = f64x2;
+    fn triples(table: &Table) -> &[Triple<f64x2>] {
         &table.double
+    }
+    fn operands(arrays: Arrays<'_, f64>) -> Operands<'_> {
+        Operands::Double(arrays)
     }
 }
 
 impl Table {
     const EMPTY: Self = Self {
-        single: [[0.0; COLUMN]; 3],
-        double: [[0.0; COLUMN]; 3],
+        single: [[[0.0; 4]; 3]; COLUMN / 4],
+        double: [[[0.0; 2]; 3]; COLUMN / 2],
         exact: [false; COLUMN],
         any_exact: false,
         inner: 1,
@@ -77,12 +88,26 @@ impl Table {
         self.copies
     }
 
-    /// The coefficients of a channel, as they were rounded.
-    pub fn get(&self, format: &Format, channel: usize) -> [f64; 3] {
-        [0, 1, 2].map(|column: usize| {
-            let (single, double) = (&self.single[column], &self.double[column]);
-            if format.single { f64::from(single[channel]) } else { double[channel] }
-        })
+    /// The coefficients of a lane, as they were rounded.
+    #[inline(never)]
+    pub fn get(&self, format: &Format, lane: usize) -> [f64; 3] {
+        if format.single {
+            self.single[lane / 4].map(|column| column[lane % 4].into())
+        } else {
+            self.double[lane / 2].map(|column| column[lane % 2])
+        }
+    }
+
+    /// Those of one lane.
+    #[inline(never)]
+    fn put(&mut self, format: &Format, lane: usize, triple: [f64; 3]) {
+        for (index, value) in triple.into_iter().enumerate() {
+            if format.single {
+                self.single[lane / 4][index][lane % 4] = value as f32;
+            } else {
+                self.double[lane / 2][index][lane % 2] = value;
+            }
+        }
     }
 
     /// No channels yet.
@@ -91,24 +116,22 @@ impl Table {
         self.exact.fill(false);
     }
 
-    /// The coefficients of `count` channels, up to four, from the first on; a bit of `exact` for each that
+    /// The coefficients of `count` channels, one or four, from the first on; a bit of `exact` for each that
     /// they do not serve.
     #[inline(never)]
-    fn set(&mut self, format: &Format, first: usize, count: usize, lanes: [f64x4; 3], exact: u32) {
-        if format.single {
-            for (column, lanes) in self.single.iter_mut().zip(lanes) {
-                column[first..][..LANES].copy_from_slice(&f32x4::from_f64x4(lanes).to_array());
-            }
+    fn set(&mut self, format: &Format, first: usize, count: usize, lanes: &[f64x4; 3], exact: u32) {
+        let lanes = lanes.map(f64x4::to_array);
+        if count < LANES {
+            self.put(format, first, lanes.map(|[lane, ..]| lane));
+        } else if format.single {
+            self.single[first / 4] = lanes.map(|lanes| lanes.map(|lane| lane as f32));
         } else {
-            for (column, lanes) in self.double.iter_mut().zip(lanes) {
-                column[first..][..LANES].copy_from_slice(&lanes.to_array());
-            }
+            self.double[first / 2] = lanes.map(|[a, b, ..]| [a, b]);
+            self.double[first / 2 + 1] = lanes.map(|[.., c, d]| [c, d]);
         }
-        if exact != 0 {
-            for lane in 0..count {
-                self.exact[first + lane] = exact >> lane & 1 != 0;
-                self.any_exact |= self.exact[first + lane];
-            }
+        for lane in 0..if exact == 0 { 0 } else { count } {
+            self.exact[first + lane] = exact >> lane & 1 != 0;
+            self.any_exact |= self.exact[first + lane];
         }
     }
 
@@ -121,23 +144,19 @@ impl Table {
         (self.inner, self.copies) = (if short { inner } else { 1 }, 1);
         let mut len = channels * self.inner;
         for lane in (0..if self.inner > 1 { len } else { 0 }).rev() {
-            self.copy(format, lane / inner, lane, 1);
+            self.put(format, lane, self.get(format, lane / inner));
         }
         while usable && self.inner == inner && len < SHORT && self.copies < rows {
-            self.copy(format, 0, len, len);
+            if len.is_multiple_of(LANES) {
+                self.single.copy_within(..len / 4, len / 4);
+                self.double.copy_within(..len / 2, len / 2);
+            } else {
+                for lane in 0..len {
+                    self.put(format, len + lane, self.get(format, lane));
+                }
+            }
             self.copies *= 2;
             len *= 2;
-        }
-    }
-
-    /// Copies coefficients to other lanes.
-    fn copy(&mut self, format: &Format, from: usize, to: usize, len: usize) {
-        for index in 0..3 {
-            if format.single {
-                self.single[index].copy_within(from..from + len, to);
-            } else {
-                self.double[index].copy_within(from..from + len, to);
-            }
         }
     }
 }
@@ -170,11 +189,11 @@ impl Coefficients {
             let step = if count - first < LANES { 1 } else { LANES };
             let channel = channels.lanes(first);
             let (affine, exact) = affine::fold_lanes(format, &channel);
-            self.affine.set(format, first, step, affine.columns(), exact);
+            self.affine.set(format, first, step, &affine.columns(), exact);
             if let Some(totals) = totals {
                 let (slope, more) =
                     totals.fold(format, first, channels.variance, &channel, affine.center);
-                self.slope.set(format, first, step, slope, exact | more);
+                self.slope.set(format, first, step, &slope, exact | more);
             }
             first += step;
         }

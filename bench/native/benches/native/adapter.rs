@@ -5,12 +5,13 @@ use batchnorm::affine::{self, Channels};
 use batchnorm::block::Group;
 use batchnorm::gradient::{self, ParameterGradients};
 use batchnorm::lanes::{Element, LANES, f64x4};
+use batchnorm::map::Arrays;
 use batchnorm::moments::{self, Moments};
 use batchnorm::piece::{Array, Extent, Rows};
 use batchnorm::slope::{self, Totals};
 use batchnorm::state::State;
 use batchnorm::sums::{Input, Scratch, Terms};
-use batchnorm::table::Coefficients;
+use batchnorm::table::{Coefficients, Tabled};
 use batchnorm::view::Blocking;
 use std::cell::Cell;
 use std::ops::Range;
@@ -107,9 +108,10 @@ impl Kernels {
         by: &Statistics,
     ) {
         let (extent, channels) = (extent(shape, &tile), by.channels(tile.clone()));
-        let rows = arrays.map(|array| rows(cells(array), shape, &tile));
+        let [x, out] = arrays.map(|array| rows(cells(array), shape, &tile));
+        let operands = f32::operands(Arrays { x, other: x, out, weights: None });
         self.coefficients.fill(&f32::FORMAT, channels, None, extent);
-        affine::apply(&self.coefficients.affine, channels, rows, None, extent, false);
+        affine::apply(&self.coefficients.affine, &channels, &operands, extent, [false; 2]);
     }
 
     /// dgamma and dbeta from x and dy.
@@ -143,9 +145,10 @@ impl Kernels {
     ) {
         let extent = extent(shape, &tile);
         let (channels, totals) = (by.channels(tile.clone()), by.totals(tile.clone()));
-        let rows = arrays.map(|array| rows(cells(array), shape, &tile));
+        let [x, other, out] = arrays.map(|array| rows(cells(array), shape, &tile));
+        let operands = f32::operands(Arrays { x, other, out, weights: None });
         self.coefficients.fill(&f32::FORMAT, channels, Some(totals), extent);
-        slope::apply(&self.coefficients, channels, totals, rows, None, extent, false);
+        slope::apply(&self.coefficients, &channels, &totals, &operands, extent, false);
     }
 }
 

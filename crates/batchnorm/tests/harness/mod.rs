@@ -11,6 +11,7 @@ use batchnorm::affine::{self, Channels};
 use batchnorm::block::Group;
 use batchnorm::gradient::{self, ParameterGradients};
 use batchnorm::lanes::Element;
+use batchnorm::map::Arrays;
 use batchnorm::moments::{self, Moments};
 use batchnorm::piece::{Array, Extent};
 use batchnorm::slope;
@@ -315,7 +316,9 @@ pub fn forward_cells<E: Float>(
         for piece in tile {
             let (extent, rows) =
                 (piece.extent(), arrays.map(|array| piece.array(array, shape).outer(0)));
-            affine::apply(&coefficients.affine, channels, rows, None, extent, relu);
+            let [x, out] = rows;
+            let operands = E::operands(Arrays { x, other: x, out, weights: None });
+            affine::apply(&coefficients.affine, &channels, &operands, extent, [false, relu]);
         }
     }
 }
@@ -407,7 +410,9 @@ pub fn dx_cells<E: Float>(
         for piece in tile {
             let (extent, rows) =
                 (piece.extent(), arrays.map(|array| piece.array(array, shape).outer(0)));
-            slope::apply(&coefficients, channels, totals, rows, None, extent, mode.relu);
+            let [x, other, out] = rows;
+            let operands = E::operands(Arrays { x, other, out, weights: None });
+            slope::apply(&coefficients, &channels, &totals, &operands, extent, mode.relu);
         }
     }
 }

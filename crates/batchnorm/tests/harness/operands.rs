@@ -3,7 +3,8 @@
 use super::{Cuts, Float, Parameters, Shape, Statistics, Totals, cells, channels};
 use batchnorm::affine;
 use batchnorm::block::{Elements, Group};
-use batchnorm::gate::Operands;
+use batchnorm::gate::Gate;
+use batchnorm::map::Arrays;
 use batchnorm::moments::weighted;
 use batchnorm::piece::Array;
 use batchnorm::slope;
@@ -79,8 +80,8 @@ pub fn forward_cells<E: Float>(
         for piece in tile {
             let (extent, [x, y, residual]) =
                 (piece.extent(), arrays.map(|array| piece.array(array, shape).outer(0)));
-            let residual = Some(residual);
-            affine::apply(&coefficients.affine, channels, [x, y], residual, extent, relu);
+            let operands = E::operands(Arrays { x, other: residual, out: y, weights: None });
+            affine::apply(&coefficients.affine, &channels, &operands, extent, [true, relu]);
         }
     }
 }
@@ -113,14 +114,18 @@ pub fn gate<E: Float>(
         let channels = channels(statistics, parameters, tile[0].statistics(shape));
         coefficients.fill(&E::FORMAT, channels, None, tile[0].extent());
         for piece in tile {
-            let operands = Operands {
-                x: piece.array(x, shape).outer(0),
-                dy: piece.array(dy, shape).outer(0),
-                residual: residual.map(|residual| piece.array(residual, shape).outer(0)),
-                weights: weights.map(|weights| piece.array(weights, shape).outer(0)),
-                relu: given.relu,
+            let rows = |array| piece.array(array, shape).outer(0);
+            let (adds, weights) =
+                (residual.is_some(), weights.map(|weights| piece.array(weights, shape).outer(0)));
+            let other = rows(residual.unwrap_or(x));
+            let run = |out, gate: Gate| {
+                let operands = E::operands(Arrays { x: rows(x), other, out: rows(out), weights });
+                gate.apply(&coefficients.affine, &channels, &operands, piece.extent());
             };
-            operands.apply(&coefficients.affine, channels, piece.extent());
+            run(dy, Gate { relu: given.relu, adds, centers: false });
+            if weights.is_some() {
+                run(x, Gate { relu: false, adds: false, centers: true });
+            }
         }
     }
     arrays
@@ -154,8 +159,9 @@ pub fn dx<E: Float>(
         for piece in tile {
             let (extent, rows) =
                 (piece.extent(), arrays.map(|array| piece.array(array, shape).outer(0)));
-            let weights = Some(piece.array(weights, shape).outer(0));
-            slope::apply(&coefficients, channels, totals, rows, weights, extent, false);
+            let (weights, [x, other, out]) = (Some(piece.array(weights, shape).outer(0)), rows);
+            let operands = E::operands(Arrays { x, other, out, weights });
+            slope::apply(&coefficients, &channels, &totals, &operands, extent, false);
         }
     }
     dx
