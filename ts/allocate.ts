@@ -40,6 +40,8 @@ class Resident<T extends FloatArray> implements ResidentArray<T> {
   readonly #bytes: 4 | 8
   #address: number | undefined
   #data: T | undefined
+  /** The view of all memory as it was when `data` was made: a buffer takes long to read. */
+  #memory: Float32Array | undefined
 
   constructor(shape: readonly number[], length: number, bytes: 4 | 8) {
     const byteLength = length * bytes
@@ -57,10 +59,10 @@ class Resident<T extends FloatArray> implements ResidentArray<T> {
   /** The elements, fetched at each access: an `allocate` detaches views taken before. */
   get data(): T {
     if (this.#address === undefined) throw new DisposedError("data")
-    const buffer = float32.buffer as ArrayBuffer
-    if (this.#data?.buffer !== buffer) {
+    if (this.#memory !== float32) {
       const View = this.#bytes === 4 ? Float32Array : Float64Array
-      this.#data = new View(buffer, this.#address, this.#length) as T
+      this.#data = new View(float32.buffer as ArrayBuffer, this.#address, this.#length) as T
+      this.#memory = float32
     }
     return this.#data as T
   }

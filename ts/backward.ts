@@ -185,14 +185,14 @@ export function differentiate(
   const outputs = (dx ? outUse : 0) | (dresidual ? dresidualUse : 0)
   // From here on something is written.
   const sums = wanted & ~(dxBit | dresidualBit) || (dx && !frozen)
-  const counts = weights ? scaled(count, weights.scale) : count
+  const counts = weights ? scaled(count, weights.scale) : undefined
   epsilonOfCall[0] = epsilon
   while (nextTile()) {
     writeColumn(meanColumn, mean, 0)
     writeColumn(varianceColumn, variance, 0)
     writeColumn(gammaColumn, gamma, 1)
     writeColumn(betaColumn, beta, 0)
-    writeColumn(countColumn, counts, 0)
+    writeColumn(countColumn, counts, view.count)
     if (sums) {
       sumTile(inputs, gated, relu, gatedResidual)
       readColumn(dgammaColumn, dgamma)
@@ -214,7 +214,7 @@ export function differentiate(
       if (dvariance) dvariance[channel] = 0 - 0.5 * slope * r * (r * (dvariance[channel] as number))
     }
   }
-  if (isSet(out, wanted)) return out
+  if (setOf(out) === wanted) return out
   const vectors = { dgamma, dbeta, dmean, dvariance }
   const all = { ...vectors, dx: arrayOf(out.dx, dx, shape), dresidual: arrayOf(out.dresidual, dresidual, shape) }
   return pick(all as Partial<Gradients>, need)
@@ -255,13 +255,16 @@ function vector(given: Vector | undefined, isWanted: number, name: string, lengt
   return isWanted ? (vector ?? new Float64Array(length)) : undefined
 }
 
-/** Whether these are the gradients of a set, all and no others. */
-export function isSet(gradients: Partial<Gradients>, wanted: number): boolean {
-  for (let bit = 0; bit < gradientNames.length; bit++) {
-    const isThere = gradients[gradientNames[bit] as keyof Gradients] !== undefined
-    if (isThere !== ((wanted & (1 << bit)) !== 0)) return false
-  }
-  return true
+/** Which gradients there are, as a set. */
+export function setOf({ dx, dgamma, dbeta, dmean, dvariance, dresidual }: Partial<Gradients>): number {
+  return (
+    (dx === undefined ? 0 : dxBit) |
+    (dgamma === undefined ? 0 : dgammaBit) |
+    (dbeta === undefined ? 0 : dbetaBit) |
+    (dmean === undefined ? 0 : dmeanBit) |
+    (dvariance === undefined ? 0 : dvarianceBit) |
+    (dresidual === undefined ? 0 : dresidualBit)
+  )
 }
 
 /** Those that are needed, in the order of their names. */

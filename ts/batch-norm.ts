@@ -1,4 +1,4 @@
-import { differentiate, isSet, pick } from "./backward.ts"
+import { differentiate, pick, setOf } from "./backward.ts"
 import { eachBatch } from "./batches.ts"
 import { type Convention, conventions, oneElement } from "./conventions.ts"
 import { StateError } from "./errors.ts"
@@ -6,7 +6,7 @@ import { emptySaved, inferInto, makeVectors, normalize, type Told } from "./forw
 import { jsonNumber } from "./json.ts"
 import { merge, noParts, partsOf } from "./merge.ts"
 import { checkShapeOf, elements } from "./options/arrays.ts"
-import { axesOf, checkLayerChannels, elementsAlong, layerAxes } from "./options/axes.ts"
+import { allAxes, axesOf, checkLayerChannels, elementsAlong, layerAxes } from "./options/axes.ts"
 import { checkSomeBatches } from "./options/batches.ts"
 import { checkNeed, dbetaBit, dgammaBit, dresidualBit, usualBits } from "./options/gradients.ts"
 import { checkCount, checkJsonNumbers, checkRecord, checkVersion } from "./options/json.ts"
@@ -255,7 +255,7 @@ export class BatchNorm {
     const { weights } = given
     if (training) {
       const refusesSingle = this.singleElement === "throw"
-      checkSomeElements(elementsAlong(shape, 2 ** shape.length - 1 - kept), refusesSingle ? 2 : 1, "x")
+      checkSomeElements(elementsAlong(shape, allAxes(shape.length) ^ kept), refusesSingle ? 2 : 1, "x")
       if (refusesSingle) checkWeights(weights, shape, kept, oneElement)
       if (this.nonFinite === "throw") this.#refuseNonFinite(x, kept, weights)
     }
@@ -312,7 +312,7 @@ export class BatchNorm {
     wanted: number,
     out: Partial<Gradients> | undefined,
   ): Partial<Gradients> {
-    if (out && isSet(out, wanted)) return out
+    if (out && setOf(out) === wanted) return out
     if (need || !out?.dx) return pick(all, need)
     let result = this.#returned.get(out.dx)
     if (!result) {
@@ -487,14 +487,13 @@ export class BatchNorm {
     saved: Saved | undefined,
   ): Y {
     const told = this.#told
-    if (byRunning) checkVariances(this.runningVariance, "runningVariance")
     told.axis = axis
     told.mean = byRunning ? this.runningMean : null
     told.variance = byRunning ? this.runningVariance : null
     told.residual = residual
     told.weights = weights
     try {
-      return saved ? normalize(x, told, out, "out", saved, "own") : inferInto(x, told, out)
+      return saved ? normalize(x, told, out, "out", saved, "own") : inferInto(x, told, out, "runningVariance")
     } finally {
       told.residual = undefined
       told.weights = undefined
@@ -508,28 +507,30 @@ export class BatchNorm {
 
   #refuseNonFinite(x: NdArray, kept: number, weights: Maybe<Weights>): void {
     const rank = x.shape.length
-    const { mean, variance } = moments(x, axesOf(2 ** rank - 1 - kept, rank), { weights })
+    const { mean, variance } = moments(x, axesOf(allAxes(rank) ^ kept, rank), { weights })
     const channel = mean.data.findIndex((value, index) => !Number.isFinite(value + (variance.data[index] as number)))
     if (channel >= 0) throw notFinite(channel)
   }
 
   /** running = decay·running + (1-decay)·batch, in the channels whose batch is finite. */
   #follow({ mean, variance, count }: Saved): void {
-    this.#batches++
-    for (let channel = 0; channel < this.channels; channel++) {
+    const { channels, decay: fixed, unbiased, runningMean, runningVariance } = this
+    const skips = this.#skips
+    const batches = ++this.#batches
+    for (let channel = 0; channel < channels; channel++) {
       const batchMean = mean[channel] as number
       const biased = variance[channel] as number
       if (!Number.isFinite(batchMean) || !Number.isFinite(biased)) {
-        this.#skips[channel]!++
+        skips[channel]!++
         continue
       }
-      const decay = this.decay ?? 1 - 1 / (this.#batches - (this.#skips[channel] as number))
-      this.runningMean[channel] = blend(this.runningMean[channel] as number, batchMean, decay)
+      const decay = fixed ?? 1 - 1 / (batches - (skips[channel] as number))
+      runningMean[channel] = blend(runningMean[channel] as number, batchMean, decay)
       const m = count[channel] as number
       // One element has no unbiased variance: the running one stays.
-      if (this.unbiased && m <= oneElement) continue
-      const batchVariance = this.unbiased ? biased * (m / (m - 1)) : biased
-      this.runningVariance[channel] = blend(this.runningVariance[channel] as number, batchVariance, decay)
+      if (unbiased && m <= oneElement) continue
+      const batchVariance = unbiased ? biased * (m / (m - 1)) : biased
+      runningVariance[channel] = blend(runningVariance[channel] as number, batchVariance, decay)
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { BatchNorm } from "./batch-norm.ts"
 import { emptyLike, mapTile } from "./map.ts"
 import { checkData, checkShapeOf } from "./options/arrays.ts"
+import { allAxes } from "./options/axes.ts"
 import {
   type ConvLayout,
   checkConvWeights,
@@ -176,8 +177,8 @@ function map(
 function viewOfWeights(shape: readonly number[], { input, output, groups }: WeightAxes): View {
   // No inputs are no groups of a depthwise convolution.
   const axes = shape.flatMap((size, axis) => (axis === input ? [groups, groups && size / groups] : [size]))
-  const kept = 2 ** input + 2 ** (output > input ? output + 1 : output)
-  return viewOf(axes, 2 ** axes.length - 1 - kept)
+  const kept = (1 << input) | (1 << (output > input ? output + 1 : output))
+  return viewOf(axes, allAxes(axes.length) ^ kept)
 }
 
 /** One number per output channel in the view's order: where the outputs of a group come before the groups, j·groups + g. */

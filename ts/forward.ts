@@ -7,6 +7,7 @@ import {
   checkChannelView,
   checkResidual,
   checkSavedOut,
+  checkSavedVectors,
   checkVariance,
   forwardNames,
   inferNames,
@@ -125,16 +126,19 @@ export function normalize<Y extends NdArray>(
   }
   const activation = checkActivation(given.activation)
   const mean = checkPerChannel(given.mean, length, "mean")
-  const variance = checkVariance(given.variance, length, "variance")
+  const variance = checkVariance(given.variance, length, vectors === "own" ? "runningVariance" : "variance")
   const frozen = checkBothGiven(mean, variance, "both mean and variance, or neither")
   if (!frozen && length > 0) checkSomeElements(view.count, 1, "x")
   const residual = checkResidual(given.residual, shape, data)
   const weights = checkWeights(given.weights, shape, view.kept, frozen ? undefined : 0)
   const result = target === undefined ? (emptyLike(data, shape) as NdArray as Y) : target
   const y = target === undefined ? result.data : checkLike(target, name, shape, data)
-  if (vectors === "given") checkSavedOut(saved, length, gamma, beta)
+  const isGiven = vectors === "given"
+  if (isGiven) checkSavedOut(saved)
+  else if (vectors === "fresh") makeVectors(saved, length, gamma !== undefined, beta !== undefined)
+  const { mean: savedMean, variance: savedVariance, count: savedCount, gamma: savedGamma, beta: savedBeta } = saved
+  if (isGiven) checkSavedVectors(length, gamma, beta, savedMean, savedVariance, savedCount, savedGamma, savedBeta)
 
-  const out = vectors === "given" ? saved : undefined
   checkApart(
     name === "out" ? namesOfOut : namesOfY,
     7,
@@ -147,11 +151,11 @@ export function normalize<Y extends NdArray>(
     gamma,
     beta,
     y,
-    out?.mean,
-    out?.variance,
-    out?.count,
-    out?.gamma,
-    out?.beta,
+    isGiven ? savedMean : undefined,
+    isGiven ? savedVariance : undefined,
+    isGiven ? savedCount : undefined,
+    isGiven ? savedGamma : undefined,
+    isGiven ? savedBeta : undefined,
   )
 
   open(view, data)
@@ -163,29 +167,21 @@ export function normalize<Y extends NdArray>(
     else weigh(weights)
   }
   // From here on something is written.
-  if (vectors === "fresh") makeVectors(saved, length, gamma !== undefined, beta !== undefined)
-  saved.epsilon = epsilon
-  saved.axis = view.axis
-  saved.activation = activation
-  saved.frozen = frozen
-  saved.inPlace = isSame(y, data)
-  if (residual || saved.hasResidual) saved.hasResidual = residual !== undefined
-  if (weights || saved.hasWeights) saved.hasWeights = weights !== undefined
-  copyNumbers(gamma, saved.gamma)
-  copyNumbers(beta, saved.beta)
+  copyNumbers(gamma, savedGamma)
+  copyNumbers(beta, savedBeta)
   if (frozen) {
-    copyNumbers(mean, saved.mean)
-    copyNumbers(variance, saved.variance)
-    if (weights) saved.count.set(weights.totals)
-    else saved.count.fill(view.count)
+    copyNumbers(mean, savedMean)
+    copyNumbers(variance, savedVariance)
+    if (weights) savedCount.set(weights.totals)
+    else savedCount.fill(view.count)
   }
   epsilonOfCall[0] = epsilon
   while (nextTile()) {
     if (!frozen) {
       reduceTile()
-      readColumn(meanColumn, saved.mean)
-      readColumn(varianceColumn, saved.variance)
-      readCount(saved.count)
+      readColumn(meanColumn, savedMean)
+      readColumn(varianceColumn, savedVariance)
+      readCount(savedCount)
     } else {
       writeColumn(meanColumn, mean, 0)
       writeColumn(varianceColumn, variance, 0)
@@ -195,6 +191,13 @@ export function normalize<Y extends NdArray>(
     mapTile(activation ? 1 : 0, residual ? 1 : 0, frozen ? 0 : xUse)
   }
   close()
+  saved.epsilon = epsilon
+  saved.axis = view.axis
+  saved.activation = activation
+  saved.frozen = frozen
+  saved.inPlace = isSame(y, data)
+  if (residual || saved.hasResidual) saved.hasResidual = residual !== undefined
+  if (weights || saved.hasWeights) saved.hasWeights = weights !== undefined
   return result
 }
 
@@ -243,7 +246,12 @@ export function infer<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray
 }
 
 /** The same, of options whose names were judged. All is first read into variables, as in {@link normalize}. */
-export function inferInto<Y extends NdArray>(x: NdArray, given: Told, target: Y | undefined): Y {
+export function inferInto<Y extends NdArray>(
+  x: NdArray,
+  given: Told,
+  target: Y | undefined,
+  varianceName: "variance" | "runningVariance" = "variance",
+): Y {
   const shape = checkShapeOf(x, "x")
   const data = checkData(x, shape, "x")
   const view = checkChannelView(shape, given.axis, "axis")
@@ -262,7 +270,7 @@ export function inferInto<Y extends NdArray>(x: NdArray, given: Told, target: Y 
   }
   const relu = checkActivation(given.activation) ? 1 : 0
   const mean = checkPerChannel(given.mean, length, "mean")
-  const variance = checkVariance(given.variance, length, "variance")
+  const variance = checkVariance(given.variance, length, varianceName)
   checkBothGiven(mean, variance)
   const residual = checkResidual(given.residual, shape, data)
   const result = target === undefined ? (emptyLike(data, shape) as NdArray as Y) : target

@@ -1,6 +1,6 @@
 // Moments of parts, merged. Source: Chan, Golub and LeVeque 1979, as in crates/batchnorm/src/moments.rs.
 import { checkData, checkShapeOf } from "./options/arrays.ts"
-import { checkLayerChannels } from "./options/axes.ts"
+import { allAxes, checkLayerChannels } from "./options/axes.ts"
 import { checkWeights } from "./options/weights.ts"
 import { reduce } from "./reduce.ts"
 import type { Maybe, NdArray, Vector, Weights } from "./types.ts"
@@ -36,7 +36,7 @@ export function partsOf(
   const data = checkData(x, shape, name)
   const kept = checkLayerChannels(shape, axis, channels, name)
   const weighting = checkWeights(weights, shape, kept, undefined)
-  const view = viewOf(shape, 2 ** shape.length - 1 - kept)
+  const view = viewOf(shape, allAxes(shape.length) ^ kept)
   const parts = noParts(channels)
   if (view.count === 0) return parts
   const { count, mean, meanRest, m2 } = parts

@@ -333,25 +333,35 @@ function columnAt(column: number): number {
   return channelsAt / 8 + column * tileChannels
 }
 
-/** The part of a column of the channel table that the tile uses; not to be kept. */
+/** Columns as views, kept by column and length: tiles repeat. Those that growth detached have length 0. */
+const columns: (Float64Array | undefined)[] = new Array(128)
+
+/** The part of a column of the channel table that the tile uses. */
 export function columnOf(column: number): Float64Array {
-  const at = columnAt(column)
-  return float64.subarray(at, at + tileLength)
+  // The four highest bits of a product tell lengths that are powers of two apart.
+  const place = (Math.imul(tileLength, 0x9e3779b1) >>> 28) * 8 + column
+  let view = columns[place]
+  if (view?.length !== tileLength) {
+    const at = columnAt(column)
+    view = float64.subarray(at, at + tileLength)
+    columns[place] = view
+  }
+  return view
 }
 
 /** Writes the numbers of the tile into a column of the channel table; none: `absent` for each. */
 export function writeColumn(column: number, values: ArrayLike<number> | null | undefined, absent: number): void {
   const at = columnAt(column)
-  // Two loops: a number that may be either would be made into an object.
-  if (values) for (let i = 0; i < tileLength; i++) float64[at + i] = values[tileStart + i] as number
-  else for (let i = 0; i < tileLength; i++) float64[at + i] = absent
+  if (!values) float64.fill(absent, at, at + tileLength)
+  else if (values.length === tileLength) float64.set(values, at)
+  else for (let i = 0; i < tileLength; i++) float64[at + i] = values[tileStart + i] as number
 }
 
 /** Reads a column of the channel table into the numbers of the tile; none: nothing. */
 export function readColumn(column: number, values: Float64Array | undefined): void {
   if (!values) return
-  const at = columnAt(column)
-  for (let i = 0; i < tileLength; i++) values[tileStart + i] = float64[at + i] as number
+  if (values.length === tileLength) values.set(columnOf(column))
+  else for (let i = 0, at = columnAt(column); i < tileLength; i++) values[tileStart + i] = float64[at + i] as number
 }
 
 /** Reads the counts of a tile that was reduced: sums of weights, as they were given. */
@@ -363,5 +373,5 @@ export function readCount(values: Float64Array | undefined): void {
 
 /** Copies numbers per channel, where there are any. */
 export function copyNumbers(values: ArrayLike<number> | undefined, into: Float64Array | null): void {
-  if (values && into) for (let i = 0; i < into.length; i++) into[i] = values[i] as number
+  if (values && into) into.set(values)
 }

@@ -1,6 +1,6 @@
 import { expand } from "./broadcast.ts"
 import { checkData, checkShapeOf, elements } from "./options/arrays.ts"
-import { checkAxes, hasAxis } from "./options/axes.ts"
+import { allAxes, checkAxes, hasAxis } from "./options/axes.ts"
 import {
   checkAboveZero,
   checkBroadcast,
@@ -52,7 +52,7 @@ export function sufficientStatistics(
   const own = checkShapeOf(x, "x")
   const data = checkData(x, own, "x")
   const rank = own.length
-  const reduced = checkAxes(axes, rank, 2 ** rank - 1, "axes")
+  const reduced = checkAxes(axes, rank, allAxes(rank), "axes")
   const given = checkOptions(options, "options", ["shift", "keepDims"]) ?? {}
   const keepDims = checkFlag(given.keepDims, false, "keepDims")
   const sizes = keptShape(own, reduced, true)

@@ -2,7 +2,7 @@ import { expand } from "./broadcast.ts"
 import { emptyLike, mapTile } from "./map.ts"
 import { checkApart } from "./options/apart.ts"
 import { checkData, checkLike, checkShapeOf } from "./options/arrays.ts"
-import { axesOf, checkAxes, hasAxis } from "./options/axes.ts"
+import { allAxes, axesOf, checkAxes, hasAxis } from "./options/axes.ts"
 import { checkBroadcast, checkStatisticsOut, checkVariances, type Parameter } from "./options/numbers.ts"
 import { checkEpsilon, checkFlag, checkOptions, checkSomeElements, defaultEpsilon } from "./options/settings.ts"
 import { checkWeights } from "./options/weights.ts"
@@ -45,8 +45,7 @@ export interface MomentsOptions {
 export function moments(x: NdArray, axes?: number | readonly number[], options?: MomentsOptions): MeanVariance {
   const shape = checkShapeOf(x, "x")
   const data = checkData(x, shape, "x")
-  const all = 2 ** shape.length - 1
-  const reduced = checkAxes(axes, shape.length, all, "axes")
+  const reduced = checkAxes(axes, shape.length, allAxes(shape.length), "axes")
   checkOptions(options, "options", momentsNames)
   const keepDims = checkFlag(options?.keepDims, false, "keepDims")
   const view = viewOf(shape, reduced)
@@ -117,10 +116,10 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
 
   // Axes along which no parameter changes are reduced, as far as the view is concerned.
   const rank = shape.length
-  const constant = axesOf(2 ** rank - 1, rank).filter((axis) =>
+  const constant = axesOf(allAxes(rank), rank).filter((axis) =>
     parameters.every((parameter) => sizeAt(parameter, axis, rank) === 1),
   )
-  const reduced = constant.reduce((mask, axis) => mask + 2 ** axis, 0)
+  const reduced = constant.reduce((mask, axis) => mask | (1 << axis), 0)
   const kept = shape.map((size, axis) => (hasAxis(reduced, axis) ? 1 : size))
   const view = viewOf(shape, reduced)
   open(view, data)

@@ -1,6 +1,6 @@
 import { attach, float64, viewAt } from "./memory.ts"
 import { isSameShape } from "./options/arrays.ts"
-import { axesOf, hasAxis } from "./options/axes.ts"
+import { allAxes, axesOf, hasAxis } from "./options/axes.ts"
 import { kernel } from "./wasm.ts"
 
 /** An array seen as [outer][reduce][channels][inner] (crates/batchnorm/src/view.rs). */
@@ -64,7 +64,7 @@ function computeView(shape: readonly number[], reduced: number): View {
   kernel.bn_view(shape.length, reduced)
   const number = (index: number) => float64[at + index] as number
   const [outer, reduce, channels, inner] = [number(0), number(1), number(2), number(3)]
-  const kept = 2 ** shape.length - 1 - reduced
+  const kept = allAxes(shape.length) ^ reduced
   return {
     shape,
     reduced,

@@ -3,7 +3,8 @@ import { float64 } from "./memory.ts"
 
 /** Weights of the elements of x, as they broadcast. */
 export interface Weighting {
-  readonly data: ArrayLike<number | boolean>
+  /** A typed array. */
+  readonly data: ArrayLike<number>
   /** The shape by which they broadcast. */
   readonly shape: readonly number[]
   /** How the elements of x, in their order, step through the data: groups of axes, the last one first. */
@@ -19,9 +20,9 @@ export function spread({ data, steps, scale }: Weighting, start: number, length:
   const first = address / 8
   let to = first
   walk(steps, start, length, (offset, stride, count) => {
-    if (stride === 0) float64.fill(Number(data[offset]), to, to + count)
-    else if (stride === 1) copyNumbers(data, offset, count, float64, to)
-    else for (let i = 0; i < count; i++) float64[to + i] = Number(data[offset + i * stride])
+    if (stride === 0) float64.fill(data[offset] as number, to, to + count)
+    else if (stride === 1) float64.set(run(data, offset, count), to)
+    else for (let i = 0; i < count; i++) float64[to + i] = data[offset + i * stride] as number
     to += count
   })
   if (scale !== 1) for (let index = first; index < to; index++) float64[index] = (float64[index] as number) * scale
@@ -32,20 +33,12 @@ export const partLength = 2048
 const part = new Float64Array(partLength)
 
 /** Up to so many weights from an index on, as numbers; not to be kept. */
-export function readPart(data: ArrayLike<number | boolean>, start: number): Float64Array {
+export function readPart(data: ArrayLike<number>, start: number): Float64Array {
   const count = Math.min(partLength, data.length - start)
-  copyNumbers(data, start, count, part, 0)
+  part.set(run(data, start, count))
   return count === partLength ? part : part.subarray(0, count)
 }
 
-/** Copies a run; what is typed, at the engine's own speed. */
-function copyNumbers(
-  data: ArrayLike<number | boolean>,
-  start: number,
-  count: number,
-  into: Float64Array,
-  at: number,
-): void {
-  if (ArrayBuffer.isView(data)) into.set((data as Float64Array).subarray(start, start + count), at)
-  else for (let index = 0; index < count; index++) into[at + index] = Number(data[start + index])
+function run(data: ArrayLike<number>, start: number, count: number): Float64Array {
+  return (data as Float64Array).subarray(start, start + count)
 }

@@ -9,6 +9,8 @@ import {
   infer,
   Moments,
   moments,
+  type NdArray,
+  type Saved,
   Standardizer,
   sufficientStatistics,
 } from "../../ts/entry/index.ts"
@@ -228,5 +230,84 @@ describe("an allocation between two calls, which grows the memory and detaches i
     expect(fold).toThrow(expect.objectContaining({ code: "state" }))
     expect(bias.every((value) => value === 9)).toBe(true)
     input.dispose()
+  })
+})
+
+describe("what runs code of its own when it is read", () => {
+  const x = { data: values, shape }
+  const { y, saved } = forward(x)
+  // Reading any of it calls the package and grows its memory.
+  const busy = <N extends number | boolean>(numbers: ArrayLike<N>): ArrayLike<N> => {
+    const list = { length: numbers.length }
+    for (let i = 0; i < numbers.length; i++) {
+      const get = () => {
+        grow()
+        forward({ data: slopes, shape }, { out: { y: { data: new Float32Array(300), shape } } })
+        return numbers[i] as N
+      }
+      Object.defineProperty(list, i, { get })
+    }
+    return list as ArrayLike<N>
+  }
+  const same = (got: NdArray, expected: NdArray) => expect(firstDifference(got.data, expected.data)).toBe(-1)
+
+  test("may be numbers per channel, and weights", () => {
+    const [gamma, beta] = [Float64Array.of(1, 2, 3, 4, 5, 6), Float64Array.of(6, 5, 4, 3, 2, 1)]
+    const mask = Array.from({ length: 50 }, (_, row) => row % 3 > 0)
+    const weights = { data: mask, shape: [50, 1] }
+    const lazy = { gamma: busy(gamma), beta: busy(beta), weights: { data: busy(mask), shape: [50, 1] } }
+    const expected = forward(x, { gamma, beta, weights })
+    const got = forward(x, lazy)
+    same(got.y, expected.y)
+    expect(got.saved).toEqual(expected.saved)
+    const { mean, variance, count } = saved
+    same(infer(x, { mean: busy(mean), variance: busy(variance), gamma: busy(gamma) }), infer(x, { ...saved, gamma }))
+    same(batchNormalization(x, busy(mean), busy(variance)), y)
+    const dy = { data: slopes, shape }
+    const { dx } = backward(dy, x, {
+      ...saved,
+      mean: busy(mean),
+      variance: busy(variance),
+      count: busy(count),
+    } as Saved)
+    same(dx, backward(dy, x, saved).dx)
+  })
+
+  test("may be what forward saves in", () => {
+    const lazy = { ...structuredClone(saved) }
+    for (const name of Object.keys(saved) as (keyof Saved)[]) {
+      let value: unknown = lazy[name]
+      const enter = () => {
+        grow()
+        forward({ data: slopes, shape })
+      }
+      const get = () => {
+        enter()
+        return value
+      }
+      const set = (next: unknown) => {
+        enter()
+        value = next
+      }
+      Object.defineProperty(lazy, name, { get, set, enumerable: true })
+    }
+    const other = { data: slopes, shape }
+    same(forward(other, { out: { saved: lazy } }).y, forward(other).y)
+    expect({ ...lazy }).toEqual(forward(other).saved)
+  })
+
+  test("and detaches an array that was judged before it, is a StateError, and nothing is written", () => {
+    const gamma = new Float64Array(6).fill(1)
+    const lazy = {
+      shape,
+      get data() {
+        structuredClone(gamma, { transfer: [gamma.buffer] })
+        return target
+      },
+    }
+    const target = new Float32Array(300).fill(9)
+    const call = () => infer(x, { ...saved, gamma, out: lazy })
+    expect(call).toThrow(expect.objectContaining({ code: "state", argument: "gamma" }))
+    expect(target.every((value) => value === 9)).toBe(true)
   })
 })

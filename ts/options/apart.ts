@@ -1,5 +1,6 @@
 import { ArgumentError } from "../errors.ts"
-import { tagOf } from "./arrays.ts"
+import type { FloatArray } from "../types.ts"
+import { checkAttached, tagOf } from "./arrays.ts"
 
 type Entry = ArrayLike<unknown> | null | undefined
 
@@ -8,8 +9,9 @@ const arrays: Entry[] = new Array(15).fill(undefined)
 const buffers: unknown[] = new Array(15).fill(undefined)
 
 /**
- * That what a call writes shares no memory with what it reads, nor with anything else that it writes. All arguments were
- * read before, since reading them may run code that calls the package again.
+ * That what a call writes shares no memory with what it reads, nor with anything else that it writes, and that none of it
+ * was detached since it was judged. All arguments were read before, since reading them may run code that calls the package
+ * again.
  *
  * @param names of the arrays, which are given by themselves: a list would be made anew at each call
  * @param reads how many of them are read; the rest is written
@@ -53,8 +55,10 @@ export function checkApart(
   try {
     for (let index = 0; index < names.length; index++) {
       const array = arrays[index]
-      buffers[index] = ArrayBuffer.isView(array) ? array.buffer : undefined
-      if (index < reads || !buffers[index]) continue
+      if (!ArrayBuffer.isView(array)) continue
+      if (array.byteLength === 0) checkAttached(array as unknown as FloatArray, names[index] as string)
+      buffers[index] = array.buffer
+      if (index < reads) continue
       for (let other = 0; other < index; other++) {
         if (buffers[other] !== buffers[index]) continue
         checkPair(names, index, other, ((same[index - reads] as number) & (1 << other)) !== 0)

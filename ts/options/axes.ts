@@ -3,17 +3,22 @@ import type { Maybe } from "../types.ts"
 import { maxRank } from "./arrays.ts"
 import { describe, shapeText } from "./describe.ts"
 
+/** All axes of a rank, as a bit mask: an int32, as all of them, of which no engine makes an object. */
+export function allAxes(rank: number): number {
+  return rank < 32 ? (1 << rank) - 1 : -1
+}
+
 /** Axes as a bit mask; none given: `absent`. Negative ones count from the last. */
 export function checkAxes(axes: Maybe<number | readonly number[]>, rank: number, absent: number, name: string): number {
   if (axes === undefined || axes === null) return absent
-  if (typeof axes === "number") return 2 ** checkAxis(axes, rank, name)
+  if (typeof axes === "number") return 1 << checkAxis(axes, rank, name)
   if (!Array.isArray(axes)) throw notAxes(axes, name)
   let mask = 0
   for (let place = 0; place < axes.length; place++) {
     const axis = checkAxis(axes[place], rank, name, place)
     if (hasAxis(mask, axis))
       throw new ArgumentError(`${name}[${place}]`, "each axis once", `${axes[place]}: axis ${axis} twice`)
-    mask += 2 ** axis
+    mask |= 1 << axis
   }
   return mask
 }
@@ -40,7 +45,7 @@ export function axesOf(mask: number, rank: number): number[] {
 
 /** Whether a bit mask has an axis. */
 export function hasAxis(mask: number, axis: number): boolean {
-  return Math.floor(mask / 2 ** axis) % 2 === 1
+  return (mask & (1 << axis)) !== 0
 }
 
 /** A layer's channel axes, whose rank is not known yet. */

@@ -2,7 +2,7 @@ import { ArgumentError } from "../errors.ts"
 import type { FloatArray, Maybe, NdArray, PerChannel, Saved, Vector } from "../types.ts"
 import { type View, viewOf } from "../view.ts"
 import { checkLike } from "./arrays.ts"
-import { checkAxes } from "./axes.ts"
+import { allAxes, checkAxes } from "./axes.ts"
 import { checkPerChannel, checkVariances, checkVectorOut } from "./numbers.ts"
 import { checkObject, missing } from "./settings.ts"
 
@@ -32,8 +32,8 @@ export function checkChannelView(
   name: string,
 ): View {
   const rank = shape.length
-  const last = rank === 0 ? 0 : 2 ** (rank - 1)
-  return viewOf(shape, 2 ** rank - 1 - checkAxes(axis, rank, last, name))
+  const last = rank === 0 ? 0 : 1 << (rank - 1)
+  return viewOf(shape, allAxes(rank) ^ checkAxes(axis, rank, last, name))
 }
 
 /** The data of an array like x, or none. */
@@ -69,15 +69,28 @@ export function checkGiven<T>(value: T | undefined, name: string, expected = "on
   return value
 }
 
-/** An object to save in, with the vectors that are due. */
-export function checkSavedOut(saved: Saved, length: number, gamma: unknown, beta: unknown): void {
+/** An object to save in. */
+export function checkSavedOut(saved: Saved): void {
   checkObject(saved, "out.saved", "what forward saved")
   if (Object.isFrozen(saved)) throw new ArgumentError("out.saved", "an object to write into", "one that is frozen")
-  checkVectorOut(saved.mean, length, "out.saved.mean")
-  checkVectorOut(saved.variance, length, "out.saved.variance")
-  checkVectorOut(saved.count, length, "out.saved.count")
-  checkParameterOut(saved.gamma, gamma, length, "gamma")
-  checkParameterOut(saved.beta, beta, length, "beta")
+}
+
+/** The vectors in it, with those that are due. */
+export function checkSavedVectors(
+  length: number,
+  gamma: unknown,
+  beta: unknown,
+  mean: Vector,
+  variance: Vector,
+  count: Vector,
+  savedGamma: Vector | null,
+  savedBeta: Vector | null,
+): void {
+  checkVectorOut(mean, length, "out.saved.mean")
+  checkVectorOut(variance, length, "out.saved.variance")
+  checkVectorOut(count, length, "out.saved.count")
+  checkParameterOut(savedGamma, gamma, length, "gamma")
+  checkParameterOut(savedBeta, beta, length, "beta")
 }
 
 function checkParameterOut(out: Vector | null, given: unknown, length: number, name: "gamma" | "beta"): void {

@@ -22,8 +22,7 @@ export function checkPerChannel(
   if (values === undefined || values === null) return undefined
   const list = listOf(values, name)
   if (list.length !== channels) throw notPerChannel(list, channels, name)
-  checkNumbers(list, name)
-  return list
+  return settled(list, name)
 }
 
 function notPerChannel(list: ArrayLike<number>, channels: number, name: string): ShapeError {
@@ -69,11 +68,16 @@ export function isNumeric(list: ArrayLike<unknown>): boolean {
   return tag === "Float64Array" || /^(Int|Uint|Float)/.test(tag)
 }
 
-function checkNumbers(list: ArrayLike<number>, name: string): void {
-  if (isNumeric(list)) return
+/** Numbers that stay what they are judged to be: typed ones, or a copy of others, whose reading may run code of the user's. */
+function settled(list: ArrayLike<number>, name: string): ArrayLike<number> {
+  if (isNumeric(list)) return list
+  const numbers: number[] = []
   for (let index = 0; index < list.length; index++) {
-    if (typeof list[index] !== "number") throw new ArgumentError(`${name}[${index}]`, "a number", describe(list[index]))
+    const number = list[index]
+    if (typeof number !== "number") throw new ArgumentError(`${name}[${index}]`, "a number", describe(number))
+    numbers.push(number)
   }
+  return Float64Array.from(numbers)
 }
 
 /** Variances: none is negative. NaN stays in its channel. */
@@ -94,9 +98,9 @@ export interface Parameter {
 /** A parameter of any shape; a number has shape []. */
 export function checkParameter(value: Broadcastable, name: string): Parameter {
   const expected = "a number, an array of numbers or { data, shape }"
-  const parameter = typeof value === "number" ? { data: [value], shape: [] } : checkList(value, name, expected)
-  checkNumbers(parameter.data, name)
-  return parameter
+  if (typeof value === "number") return { data: [value], shape: [] }
+  const { data, shape } = checkList(value, name, expected)
+  return { data: settled(data, name), shape }
 }
 
 /** Counts: each above 0. */

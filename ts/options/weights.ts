@@ -18,13 +18,15 @@ export function checkWeights(
   above: number | undefined,
 ): Weighting | undefined {
   if (weights === undefined || weights === null) return undefined
-  const { data, shape: own } = checkList(weights, "weights", "an array of weights, or { data, shape }")
+  const { data: list, shape: own } = checkList(weights, "weights", "an array of weights, or { data, shape }")
   if (!broadcasts(own, shape)) {
     const expected = `a shape that broadcasts to [${shape.join(", ")}]`
     const hint = "data" in weights ? "" : ": a bare array lines up with the last axis, else give { data, shape }"
     throw new ShapeError("weights", expected, `[${own.join(", ")}]${hint}`)
   }
-  const { largest, least } = checkEach(data, "data" in weights ? "weights.data" : "weights")
+  const name = "data" in weights ? "weights.data" : "weights"
+  const data = isNumeric(list) ? (list as ArrayLike<number>) : settled(list, name)
+  const { largest, least } = checkEach(data, name)
   // Powers of two beyond 2^±1000 would overflow themselves.
   const exponent = largest > 0 ? Math.max(-1000, Math.min(1000, Math.floor(Math.log2(largest)))) : 0
   if (least * 2 ** -exponent < smallestNormal) {
@@ -67,16 +69,15 @@ function checkTotals(totals: Float64Array, above: number | undefined): void {
 
 const smallestNormal = 2 ** -1022
 
-/** Booleans, or finite numbers from 0 on; the largest, and the least of those above 0. */
-function checkEach(data: ArrayLike<number | boolean>, name: string): { largest: number; least: number } {
-  if (!isNumeric(data)) checkTypes(data, name)
+/** Finite numbers from 0 on; the largest, and the least of those above 0. */
+function checkEach(data: ArrayLike<number>, name: string): { largest: number; least: number } {
   let largest = 0
   let least = Number.POSITIVE_INFINITY
   for (let start = 0; start < data.length; start += partLength) {
     const weights = readPart(data, start)
     for (let index = 0; index < weights.length; index++) {
       const weight = weights[index] as number
-      if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY)) throw notWeight(data, start + index, name)
+      if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY)) throw notWeight(weight, start + index, name)
       if (weight > largest) largest = weight
       if (weight < least && weight > 0) least = weight
     }
@@ -84,20 +85,24 @@ function checkEach(data: ArrayLike<number | boolean>, name: string): { largest: 
   return { largest, least }
 }
 
-function checkTypes(data: ArrayLike<unknown>, name: string): void {
-  for (let index = 0; index < data.length; index++) {
-    const type = typeof data[index]
-    if (type !== "number" && type !== "boolean") throw notWeight(data, index, name)
+/** A copy of what is not typed, as numbers: reading it may run code of the user's. */
+function settled(list: ArrayLike<unknown>, name: string): Float64Array {
+  const numbers = new Float64Array(list.length)
+  for (let index = 0; index < numbers.length; index++) {
+    const weight = list[index]
+    if (typeof weight !== "number" && typeof weight !== "boolean") throw notWeight(weight, index, name)
+    numbers[index] = Number(weight)
   }
+  return numbers
 }
 
-function notWeight(data: ArrayLike<unknown>, index: number, name: string): ArgumentError {
-  return new ArgumentError(`${name}[${index}]`, "true, false or a finite weight from 0 on", describe(data[index]))
+function notWeight(weight: unknown, index: number, name: string): ArgumentError {
+  return new ArgumentError(`${name}[${index}]`, "true, false or a finite weight from 0 on", describe(weight))
 }
 
 /** Σw of each statistic, as plain sums: exact for masks, and near enough to judge by. */
 function totalsOf(
-  data: ArrayLike<number | boolean>,
+  data: ArrayLike<number>,
   own: readonly number[],
   shape: readonly number[],
   kept: number,
