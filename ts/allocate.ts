@@ -31,7 +31,7 @@ export function allocate(
 ): ResidentArray<Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>> {
   const type = checkOneOf(dtype, ["float32", "float64"], "float32", "dtype")
   const sizes = Object.freeze([...checkShape(shape, "shape")])
-  return new Resident(sizes, elements(sizes), type === "float32" ? 4 : 8)
+  return new Disposable(sizes, elements(sizes), type === "float32" ? 4 : 8)
 }
 
 class Resident<T extends FloatArray> implements ResidentArray<T> {
@@ -82,9 +82,13 @@ class Resident<T extends FloatArray> implements ResidentArray<T> {
   }
 
   declare [Symbol.dispose]: () => void
-
-  static {
-    const symbol = Symbol.dispose ?? Symbol.for("Symbol.dispose")
-    Object.defineProperty(Resident.prototype, symbol, { value: Resident.prototype.dispose, configurable: true })
-  }
 }
+
+/** Gives the class its `Symbol.dispose`, or what stands in for it: in a call that is dropped where nobody allocates. */
+function disposable(type: typeof Resident): typeof Resident {
+  const symbol = Symbol.dispose ?? Symbol.for("Symbol.dispose")
+  Object.defineProperty(type.prototype, symbol, { value: type.prototype.dispose, configurable: true })
+  return type
+}
+
+const Disposable: typeof Resident = /* @__PURE__ */ disposable(Resident)
