@@ -133,11 +133,11 @@ export function normalize<Y extends NdArray>(
   const weights = checkWeights(given.weights, shape, view.kept, frozen ? undefined : 0)
   const result = target === undefined ? (emptyLike(data, shape) as NdArray as Y) : target
   const y = target === undefined ? result.data : checkLike(target, name, shape, data)
-  const isGiven = vectors === "given"
-  if (isGiven) checkSavedOut(saved)
+  if (vectors === "given") checkSavedOut(saved)
   else if (vectors === "fresh") makeVectors(saved, length, gamma !== undefined, beta !== undefined)
   const { mean: savedMean, variance: savedVariance, count: savedCount, gamma: savedGamma, beta: savedBeta } = saved
-  if (isGiven) checkSavedVectors(length, gamma, beta, savedMean, savedVariance, savedCount, savedGamma, savedBeta)
+  if (vectors === "given")
+    checkSavedVectors(length, gamma, beta, savedMean, savedVariance, savedCount, savedGamma, savedBeta)
 
   checkApart(
     name === "out" ? namesOfOut : namesOfY,
@@ -151,11 +151,11 @@ export function normalize<Y extends NdArray>(
     gamma,
     beta,
     y,
-    isGiven ? savedMean : undefined,
-    isGiven ? savedVariance : undefined,
-    isGiven ? savedCount : undefined,
-    isGiven ? savedGamma : undefined,
-    isGiven ? savedBeta : undefined,
+    savedMean,
+    savedVariance,
+    savedCount,
+    savedGamma,
+    savedBeta,
   )
 
   open(view, data)

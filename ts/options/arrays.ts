@@ -168,5 +168,5 @@ export function isSameShape(a: readonly number[], b: readonly number[]): boolean
 
 /** Whether two arrays are the same elements. */
 export function isSame(a: FloatArray, b: FloatArray): boolean {
-  return a.length > 0 && a.buffer === b.buffer && a.byteOffset === b.byteOffset
+  return a.length > 0 && a.byteOffset === b.byteOffset && a.buffer === b.buffer
 }

@@ -17,12 +17,7 @@ export function checkVersion(version: unknown, expected: number, name: string): 
   if (version !== expected) throw new ArgumentError(name, `${expected}`, describe(version))
 }
 
-const numbersAsText: ReadonlyMap<unknown, number> = new Map([
-  ["NaN", Number.NaN],
-  ["Infinity", Number.POSITIVE_INFINITY],
-  ["-Infinity", Number.NEGATIVE_INFINITY],
-  ["-0", -0],
-])
+const numbersAsText: readonly unknown[] = ["NaN", "Infinity", "-Infinity", "-0"]
 
 /** Numbers, as JSON has them or as text; undefined: any length. */
 export function checkJsonNumbers(list: unknown, length: number | undefined, name: string): number[] {
@@ -30,9 +25,8 @@ export function checkJsonNumbers(list: unknown, length: number | undefined, name
   if (length !== undefined && list.length !== length)
     throw new ShapeError(name, `${length} numbers, one per channel`, `${list.length}`)
   return Array.from(list, (value, index) => {
-    const number = typeof value === "number" ? value : numbersAsText.get(value)
-    if (number !== undefined) return number
-    const names = [...numbersAsText.keys()].map((text) => `"${text}"`)
+    if (typeof value === "number" || numbersAsText.includes(value)) return Number(value)
+    const names = numbersAsText.map((text) => `"${text}"`)
     throw new ArgumentError(`${name}[${index}]`, `a number, ${names.join(", ")}`, describe(value))
   })
 }

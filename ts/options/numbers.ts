@@ -82,11 +82,10 @@ function settled(list: ArrayLike<number>, name: string): ArrayLike<number> {
 
 /** Variances: none is negative. NaN stays in its channel. */
 export function checkVariances(list: ArrayLike<number>, name: string, expected = "a variance from 0 on"): void {
-  for (let index = 0; index < list.length; index++) {
-    if ((list[index] as number) < 0) {
-      throw new ArgumentError(`${name}[${index}]`, expected, `${list[index]}`)
-    }
-  }
+  const { length } = list
+  let index = 0
+  while (index < length && !((list[index] as number) < 0)) index++
+  if (index < length) throw new ArgumentError(`${name}[${index}]`, expected, `${list[index]}`)
 }
 
 /** A parameter and the shape by which it broadcasts, aligned at the last axis. */
@@ -176,9 +175,10 @@ export function checkStatisticsOut(out: NdArray<Vector>, length: number, name: s
 
 /** The elements per channel that the statistics are of: those of x. */
 export function checkCounts(counts: ArrayLike<number>, expected: number, name: string): void {
-  for (let channel = 0; channel < counts.length; channel++) {
-    if (counts[channel] !== expected) {
-      throw new ShapeError(`${name}[${channel}]`, `${expected}, the elements of x per channel`, `${counts[channel]}`)
-    }
+  const { length } = counts
+  let channel = 0
+  while (channel < length && counts[channel] === expected) channel++
+  if (channel < length) {
+    throw new ShapeError(`${name}[${channel}]`, `${expected}, the elements of x per channel`, `${counts[channel]}`)
   }
 }
