@@ -17,6 +17,7 @@ static COEFFICIENTS: Place<Coefficients> = Place::new(Coefficients::EMPTY);
 
 /// For each outer its channels, whose coefficients are folded if the piece is the first of them; for dx
 /// also their totals.
+#[inline(never)]
 fn each_outer(
     double: bool,
     epsilon: f64,
