@@ -6,7 +6,6 @@
 //! -0, so none of them appears. An f64x4 is two registers of 128 bits: both element types have four
 //! lanes and hence the same order of additions.
 
-use core::cell::Cell;
 use core::ops::{Add, Div, Mul, Sub};
 use wide::f32x4;
 pub use wide::f64x4;
@@ -125,19 +124,11 @@ pub trait Lanes: Real<Double = f64x4> {
     fn to_f64x4(self) -> f64x4;
     /// Rounds each lane.
     fn from_f64x4(values: f64x4) -> Self;
-    /// A bit for each lane that differs.
-    fn differs(self, other: Self) -> u32;
 
     /// One number in every lane.
     #[inline(always)]
     fn splat(value: Self::Element) -> Self {
         Self::new([value; LANES])
-    }
-    /// From cells, in one load.
-    #[inline(always)]
-    fn load(cells: &[Cell<Self::Element>; LANES]) -> Self {
-        let [a, b, c, d] = cells;
-        Self::new([a.get(), b.get(), c.get(), d.get()])
     }
     /// From up to four values; `fill` in the lanes that are left.
     #[inline(always)]
@@ -147,22 +138,6 @@ pub trait Lanes: Real<Double = f64x4> {
             *lane = value;
         }
         Self::new(lanes)
-    }
-    /// From up to four cells; `fill` in the lanes that are left.
-    #[inline(always)]
-    fn load_part(cells: &[Cell<Self::Element>], fill: Self) -> Self {
-        let mut lanes = fill.to_array();
-        for (lane, cell) in lanes.iter_mut().zip(cells) {
-            *lane = cell.get();
-        }
-        Self::new(lanes)
-    }
-    /// To cells: four of them in one store, or as many as there are.
-    #[inline(always)]
-    fn store(self, cells: &[Cell<Self::Element>]) {
-        for (cell, lane) in cells.iter().zip(self.to_array()) {
-            cell.set(lane);
-        }
     }
 }
 
@@ -225,10 +200,6 @@ macro_rules! impl_lanes {
             #[inline(always)]
             fn from_f64x4(values: f64x4) -> Self {
                 $narrow(values)
-            }
-            #[inline(always)]
-            fn differs(self, other: Self) -> u32 {
-                self.simd_ne(other).to_bitmask()
             }
         }
     };
