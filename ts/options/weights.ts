@@ -4,7 +4,7 @@ import type { Maybe, Weights } from "../types.ts"
 import { partLength, readPart, type Weighting } from "../weighting.ts"
 import { elements } from "./arrays.ts"
 import { hasAxis } from "./axes.ts"
-import { describe } from "./describe.ts"
+import { describe, shapeText } from "./describe.ts"
 import { broadcasts, checkList, isNumeric } from "./numbers.ts"
 
 /**
@@ -20,9 +20,9 @@ export function checkWeights(
   if (weights === undefined || weights === null) return undefined
   const { data: list, shape: own } = checkList(weights, "weights", "an array of weights, or { data, shape }")
   if (!broadcasts(own, shape)) {
-    const expected = `a shape that broadcasts to [${shape.join(", ")}]`
+    const expected = `a shape that broadcasts to ${shapeText(shape)}`
     const hint = "data" in weights ? "" : ": a bare array lines up with the last axis, else give { data, shape }"
-    throw new ShapeError("weights", expected, `[${own.join(", ")}]${hint}`)
+    throw new ShapeError("weights", expected, `${shapeText(own)}${hint}`)
   }
   const name = "data" in weights ? "weights.data" : "weights"
   const data = isNumeric(list) ? (list as ArrayLike<number>) : settled(list, name)
@@ -109,9 +109,9 @@ function totalsOf(
 ): Float64Array<ArrayBuffer> {
   const aligned = [...shape.map(() => 1), ...own].slice(own.length)
   const repeats = elements(shape.map((size, axis) => (hasAxis(kept, axis) || aligned[axis] !== 1 ? 1 : size)))
-  const axes = shape.map((_, axis) => axis)
-  // The statistics that the weights tell apart, and where in them each weight and each statistic belongs.
-  const distinct = axes.map((axis) => (hasAxis(kept, axis) ? (aligned[axis] as number) : 1))
+  const statistics = shape.map((size, axis) => (hasAxis(kept, axis) ? size : 1))
+  // Those that the weights tell apart, and where in them each weight and each statistic belongs.
+  const distinct = statistics.map((size, axis) => Math.min(size, aligned[axis] as number))
   const strides = stridesOf(distinct, shape)
   const sums = new Float64Array(elements(distinct))
   const steps = stepsOf(aligned, strides)
@@ -127,15 +127,9 @@ function totalsOf(
       next = at
     })
   }
-  const statistics = axes.filter((axis) => hasAxis(kept, axis))
-  const sizes = statistics.map((axis) => shape[axis] as number)
-  const back = stepsOf(
-    sizes,
-    statistics.map((axis) => strides[axis] as number),
-  )
-  const totals = new Float64Array(elements(sizes))
+  const totals = new Float64Array(elements(statistics))
   let next = 0
-  walk(back, 0, totals.length, (offset, stride, count) => {
+  walk(stepsOf(statistics, strides), 0, totals.length, (offset, stride, count) => {
     for (let index = offset; count > 0; count--, index += stride) {
       totals[next++] = (sums[index] as number) * repeats
     }
