@@ -194,6 +194,7 @@ test("arrays without elements add nothing", () => {
     const moments = new Moments(3)
     for (const array of [empty(0, 3), empty(2, 0, 3)]) expect(moments.push(array)).toBe(moments)
     moments.push(empty(0, 3), { weights: [1, 0, 1] })
+    moments.push(empty(0, 3), { weights: { data: [], shape: [0, 3] } })
     expect(seen(moments)).toEqual([
       [0, 0, 0],
       [0, 0, 0],

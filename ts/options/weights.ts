@@ -111,7 +111,7 @@ function totalsOf(
   const repeats = elements(shape.map((size, axis) => (hasAxis(kept, axis) || aligned[axis] !== 1 ? 1 : size)))
   const statistics = shape.map((size, axis) => (hasAxis(kept, axis) ? size : 1))
   // Those that the weights tell apart, and where in them each weight and each statistic belongs.
-  const distinct = statistics.map((size, axis) => Math.min(size, aligned[axis] as number))
+  const distinct = shape.map((_, axis) => (hasAxis(kept, axis) ? (aligned[axis] as number) : 1))
   const strides = stridesOf(distinct, shape)
   const sums = new Float64Array(elements(distinct))
   const steps = stepsOf(aligned, strides)
