@@ -73,7 +73,7 @@ impl Call {
         self.channels_last != 0
     }
 
-    /// An array that is only read during the call.
+    /// An array. What may be written during the call, or be the same as another, is to be read as cells.
     pub fn read<T>(&self, role: Role) -> Array<'_, T> {
         let place = self.arrays[role as usize];
         // SAFETY: `ptr` is that of a staging buffer or of a live allocation of the user, aligned,
@@ -81,11 +81,6 @@ impl Call {
         // float.
         let data = unsafe { core::slice::from_raw_parts(place.ptr as *const T, self.len(place)) };
         Array { data, outer_stride: place.outer_stride, row_stride: place.row_stride }
-    }
-
-    /// An array that may be written during the call, and may be the same as another.
-    pub fn share<T>(&self, role: Role) -> Array<'_, Cell<T>> {
-        self.read(role)
     }
 
     /// The rows of one outer for a map: its two operands, its result and, if there are any, the weights.
@@ -109,7 +104,7 @@ impl Call {
 
     #[inline(never)]
     fn rows<T>(&self, role: Role, outer: usize) -> Rows<'_, Cell<T>> {
-        self.share(role).outer(outer)
+        self.read(role).outer(outer)
     }
 
     fn len(&self, place: Place) -> usize {

@@ -121,13 +121,6 @@ impl Blocking {
         let rows = BLOCK_ROWS * copies;
         Self { copies, rows, blocks: CHUNK / rows }
     }
-
-    /// Rows, channels-last, `copies` at a time: for each its index in such rows, and how many of the
-    /// array's it has.
-    pub fn wide_rows(self, rows: usize) -> impl Iterator<Item = (usize, usize)> {
-        (0..rows.div_ceil(self.copies))
-            .map(move |row| (row, self.copies.min(rows - row * self.copies)))
-    }
 }
 
 #[cfg(test)]
