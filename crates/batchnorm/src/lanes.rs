@@ -1,6 +1,6 @@
 //! Four lanes of f32 or f64, and the scalar beside them.
 //!
-//! A formula is written once, for any [`Real`]: a scalar or four lanes. Of what `wide` offers only
+//! A formula is written once, for any [`Real`]: a scalar or lanes. Of what `wide` offers only
 //! the operations of IEEE 754 are used (+ - · / √ comparison, selection); `max`, `mul_add`,
 //! horizontal sums and reciprocals differ between targets in rounding or in what they do to NaN and
 //! -0, so none of them appears. An f64x4 is two registers of 128 bits: both element types have four

@@ -82,8 +82,8 @@ impl Moments {
         }
     }
 
-    /// Chan's formula. `other` has elements; `self` may have none, and then takes its mean, so that
-    /// δ = 0.
+    /// Chan's formula. `self` may have no elements, and then takes the mean of `other`, so that δ = 0.
+    /// One of them has some: a copy of a channel may have none, but the first has.
     #[inline(always)]
     fn chan(self, other: Self) -> Self {
         let empty = self.count;

@@ -2,7 +2,7 @@
 //! not. Source: `tf.nn.weighted_moments`.
 //!
 //! ```text
-//! for each block, which is in cache the second time, in lanes of f64:
+//! for each 1,024 elements of a block, which are in cache the second time, in lanes of f64:
 //!     k  = its heaviest element
 //!     μ  = k + Σw(x-k) / Σw                    not rounded to one f64
 //!     m2 = Σw(x-μ)² - (Σw(x-μ))²/Σw
