@@ -8,10 +8,10 @@ import { compiler } from "./set-up/rust.mjs"
 
 const name = "wasm"
 const generated = "ts/generated"
-const outputs = ["kernel.js", "kernel.d.ts", "kernel_bg.wasm", "kernel-text.ts"].map((file) => `${generated}/${file}`)
+const outputs = ["kernel_bg.wasm", "kernel_bg.wasm.d.ts", "kernel-text.ts"].map((file) => `${generated}/${file}`)
 
-// Without reference types and multiple results the glue has no table and no start call. The features
-// are named to the linker too: else those of the precompiled core library would be taken for ours.
+// Without reference types and multiple results the module has no table and no start call, and so asks for no import.
+// The features are named to the linker too: else those of the precompiled core library would be taken for ours.
 const wasmFeatures = ["simd128", "bulk-memory", "sign-ext", "mutable-globals", "nontrapping-fptoint"]
 const rustFlags = [
   // What is worth lanes is in lanes: the compiler's own only make scalar rests longer.
