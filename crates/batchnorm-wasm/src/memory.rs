@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// How many staging buffers there are.
 const BUFFERS: usize = 4;
 /// Bytes of each of them.
-pub const STAGING: usize = 1 << 19;
+const STAGING: usize = 1 << 19;
 /// Alignment of allocations and staging, in bytes: a cache line.
 const ALIGNMENT: usize = 64;
 /// Most axes that an array may have.
