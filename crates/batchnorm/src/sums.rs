@@ -206,9 +206,13 @@ fn sum_rows<E: Element>(
         Terms::MaskedGradient => sum_part::<E, MASKED_GRADIENT>,
     };
     let sums = &mut sums[..coefficients.len()];
-    for first in (0..count).step_by(terms.part()) {
-        sum_part(rows, first, count.min(first + terms.part()), coefficients, sums);
-        flush::<E>(sums, into);
+    let whole = count - count % 4;
+    // The rows that are left to no tree are a part of their own.
+    for (start, end) in [(0, whole), (whole, count)] {
+        for first in (start..end).step_by(terms.part()) {
+            sum_part(rows, first, end.min(first + terms.part()), coefficients, sums);
+            flush::<E>(sums, into);
+        }
     }
 }
 

@@ -112,8 +112,11 @@ impl<'a, E: Element> Runs<'a, E> {
 
     fn push(&mut self, mut x: &[E], mut dy: &[E]) {
         while !x.is_empty() {
-            let len = x.len().min(self.most * STEP);
-            let additions = len.div_ceil(STEP);
+            let mut len = x.len().min(self.most * STEP);
+            if additions(len) > self.most {
+                len -= STEP;
+            }
+            let additions = additions(len);
             if self.additions + additions > self.most {
                 flush::<E>(&mut self.accumulators, self.totals);
                 self.additions = 0;
@@ -127,6 +130,15 @@ impl<'a, E: Element> Runs<'a, E> {
     fn finish(mut self) {
         flush::<E>(&mut self.accumulators, self.totals);
     }
+}
+
+/// How often a run of elements adds to one accumulator at most: the first takes trees and a single vector, the
+/// last trees and what is left of a vector.
+fn additions(len: usize) -> usize {
+    let trees = len / (4 * LANES);
+    let first = trees.div_ceil(ACCUMULATORS) + usize::from(len % (4 * LANES) >= LANES);
+    let last = trees / ACCUMULATORS + usize::from(!len.is_multiple_of(LANES));
+    first.max(last)
 }
 
 /// Trees of four vectors onto the accumulators in turn; the tree that is left, of single vectors, and
