@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { afterEach, beforeEach, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { root } from "../../tools/set-up/environment.mjs"
 
 let folder = ""
@@ -108,10 +108,14 @@ test("an interrupted step is no finished one", async () => {
   expect((await start("run")).output).toContain("npm packages")
 })
 
+const browsers = [
+  { name: "Chromium", step: "installChromium", file: "chromium", debian: "chromium" },
+  { name: "Firefox", step: "installFirefox", file: "firefox", debian: "firefox-esr" },
+]
+
 /** The step alone: what comes before it has nothing to do with it. */
-function installChromium() {
-  const script =
-    'const { installChromium } = await import("./tools/set-up/chromium.mjs"); await installChromium.run(() => {})'
+function install({ step, file }: (typeof browsers)[number]) {
+  const script = `const { ${step} } = await import("./tools/set-up/${file}.mjs"); await ${step}.run(() => {})`
   return new Promise<{ code: number | null; errors: string }>((resolve) => {
     const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
       cwd: folder,
@@ -125,17 +129,21 @@ function installChromium() {
   })
 }
 
-test.runIf(process.getuid?.() === 0)("root gets Debian's Chromium", async () => {
-  stub("apt-get", `case "$*" in *install*chromium*) touch bin/chromium && /bin/chmod +x bin/chromium;; esac`)
-  expect(await installChromium()).toEqual({ code: 0, errors: "" })
-  expect(existsSync(join(folder, "bin/chromium"))).toBe(true)
-})
+describe.each(browsers)("$name", (browser) => {
+  const { name, debian } = browser
 
-test("no Chromium to be had is said with what to do", async () => {
-  stub("apt-get", "exit 100")
-  const { code, errors } = await installChromium()
-  expect(code).toBe(1)
-  expect(errors).toContain("no Chromium, which the browser tests run in: install one")
+  test.runIf(process.getuid?.() === 0)("root gets Debian's", async () => {
+    stub("apt-get", `case "$*" in *install*${debian}*) touch bin/${debian} && /bin/chmod +x bin/${debian};; esac`)
+    expect(await install(browser)).toEqual({ code: 0, errors: "" })
+    expect(existsSync(join(folder, "bin", debian))).toBe(true)
+  })
+
+  test("none to be had is said with what to do", async () => {
+    stub("apt-get", "exit 100")
+    const { code, errors } = await install(browser)
+    expect(code).toBe(1)
+    expect(errors).toMatch(new RegExp(`no ${name}, which .*browser tests run in: install one`))
+  })
 })
 
 test("set-up is made of Node's own modules", async () => {

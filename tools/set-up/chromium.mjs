@@ -1,5 +1,6 @@
 import { findChromium, isProgram } from "../chromium.mjs"
 import { command, SetUpError } from "./command.mjs"
+import { installFromDebian } from "./debian.mjs"
 import { projectNode } from "./environment.mjs"
 
 const advice =
@@ -14,7 +15,7 @@ export const installChromium = {
     return findChromium() !== undefined || isProgram(await downloaded())
   },
   async run(say) {
-    await fromDebian(say).catch((error) => say(String(error)))
+    await installFromDebian("chromium", say).catch((error) => say(String(error)))
     if (findChromium()) return
     try {
       await command(projectNode, ["node_modules/playwright/cli.js", "install", "chromium"], { say, log: "chromium" })
@@ -28,16 +29,4 @@ export const installChromium = {
 async function downloaded() {
   const { chromium } = await import("playwright")
   return chromium.executablePath()
-}
-
-/** @param {(line: string) => void} say */
-async function fromDebian(say) {
-  if (process.getuid?.() !== 0) return
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
-  await command("apt-get", ["-q", "update"], { say, env })
-  await command("apt-get", ["-q", "install", "-y", "--no-install-recommends", "chromium"], {
-    say,
-    env,
-    log: "chromium",
-  })
 }

@@ -3,6 +3,7 @@ import { buildWasm } from "../build-wasm.mjs"
 import { buildYardstick } from "../build-yardstick.mjs"
 import { installChromium } from "./chromium.mjs"
 import { interrupted, SetUpError } from "./command.mjs"
+import { installFirefox } from "./firefox.mjs"
 import { npmPackages } from "./npm-packages.mjs"
 import { report } from "./report.mjs"
 import { rustComponents, wasmTarget } from "./rust.mjs"
@@ -21,7 +22,12 @@ const run = [npmPackages, wasmTarget, wasmPack, wasmBindgen, buildWasm, buildPac
 /** @type {Step[]} */
 const check = [npmPackages, wasmTarget, rustComponents, wasmPack, wasmBindgen, buildWasm, buildPackage]
 /** @type {Record<string, Step[]>} */
-const modes = { run, check, bench: [...run, buildYardstick], test: [...check, buildYardstick, installChromium] }
+const modes = {
+  run,
+  check,
+  bench: [...run, buildYardstick],
+  test: [...check, buildYardstick, installChromium, installFirefox],
+}
 
 /**
  * @param {string} mode
