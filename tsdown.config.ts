@@ -20,5 +20,6 @@ const shared: UserConfig = {
 // One configuration each: a shared chunk would be a second file to load for everybody.
 export default defineConfig([
   { ...shared, entry: { index: "ts/entry/index.ts" } },
+  { ...shared, entry: { "no-simd": "ts/entry/no-simd.ts" } },
   { ...shared, entry: { slim: "ts/entry/slim.ts" } },
 ])

@@ -1,13 +1,22 @@
+import { fileURLToPath } from "node:url"
 import { playwright } from "@vitest/browser-playwright"
 import { defineConfig } from "vitest/config"
 import { findChromium } from "./tools/chromium.mjs"
 
 const executablePath = findChromium()
 
+const all = ["test/**/*.test.ts"]
+
+// What is run on each build of the kernels: that all give the same bits, and that their API does the same.
+const sameEverywhere = [
+  "test/numerics/{bits,edges}.test.ts",
+  "test/property/{places,operand-places}.test.ts",
+  "test/unit/{allocate,backward,batch-norm,batch-normalization,fold,forward,masks,moments,residual,standardizer}.test.ts",
+]
+
 // One set of files. What can run in one place only says so in its name: *.node.test.ts, *.browser.test.ts.
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     watch: false,
     // The gradients of tf.js are only in its ES modules, which Node does not load as they are: Vite does.
     alias: [{ find: /^@tensorflow\/tfjs-(core|backend-cpu)$/, replacement: "@tensorflow/tfjs-$1/dist/index.js" }],
@@ -16,6 +25,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "node",
+          include: all,
           exclude: ["test/**/*.browser.test.ts"],
           pool: "forks",
           execArgv: ["--expose-gc"],
@@ -23,9 +33,22 @@ export default defineConfig({
         },
       },
       {
+        // Engines without SIMD: V8 offers it on x64 only where the machine has SSE4.1, or is told that it has.
+        extends: true,
+        test: {
+          name: "no-simd",
+          include: sameEverywhere,
+          alias: [{ find: /^batchnorm$/, replacement: fileURLToPath(new URL("dist/no-simd.js", import.meta.url)) }],
+          pool: "forks",
+          execArgv: ["--expose-gc", "--no-enable-sse4-1"],
+          server: { deps: { external: [/\/dist\//] } },
+        },
+      },
+      {
         extends: true,
         test: {
           name: "chromium",
+          include: all,
           exclude: ["test/**/*.node.test.ts"],
           browser: {
             enabled: true,

@@ -5,7 +5,10 @@ import { projectNode, root, toolsFolder } from "./set-up/environment.mjs"
 import { fingerprint, isStamped, stamped } from "./set-up/fingerprint.mjs"
 
 const name = "package"
-const outputs = ["index.js", "index.d.ts", "slim.js", "slim.d.ts", "kernel.wasm"].map((file) => `dist/${file}`)
+const entries = ["index", "no-simd", "slim"]
+const outputs = ["kernel.wasm", ...entries.flatMap((entry) => [`${entry}.js`, `${entry}.d.ts`])].map(
+  (file) => `dist/${file}`,
+)
 const inputs = () =>
   fingerprint([
     "ts",

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { encodePrintable } from "./printable.mjs"
 import { command } from "./set-up/command.mjs"
@@ -8,18 +8,39 @@ import { compiler } from "./set-up/rust.mjs"
 
 const name = "wasm"
 const generated = "ts/generated"
-const outputs = ["kernel_bg.wasm", "kernel_bg.wasm.d.ts", "kernel-text.ts"].map((file) => `${generated}/${file}`)
 
-// Without reference types and multiple results the module has no table and no start call, and so asks for no import.
+/**
+ * A build of the kernels: the same crates, compiled for some set of engines.
+ * @typedef {object} Variant
+ * @property {string} targetFeatures what the compiler may use
+ * @property {readonly string[]} wasmFeatures the same by the names of the linker
+ * @property {readonly string[]} wasmOpt its options for these
+ */
+
 // The features are named to the linker too: else those of the precompiled core library would be taken for ours.
-const wasmFeatures = ["simd128", "bulk-memory", "sign-ext", "mutable-globals", "nontrapping-fptoint"]
-const rustFlags = [
-  // What is worth lanes is in lanes: the compiler's own only make scalar rests longer.
-  "-Cno-vectorize-loops",
-  "-Ctarget-feature=+simd128,-reference-types,-multivalue",
-  "-Clink-arg=--no-check-features",
-  `-Clink-arg=--features=${wasmFeatures.join(",")}`,
-].join(" ")
+const wasmFeatures = ["bulk-memory", "sign-ext", "mutable-globals", "nontrapping-fptoint"]
+
+// Without reference types and multiple results a module has no table and no start call, and so asks for no import.
+const targetFeatures = "-reference-types,-multivalue"
+
+/** @type {Variant} */
+const kernel = {
+  targetFeatures: `+simd128,${targetFeatures}`,
+  wasmFeatures: ["simd128", ...wasmFeatures],
+  wasmOpt: ["--enable-simd"],
+}
+
+/**
+ * The builds that are shipped, each with the file that its bytes are written into as text.
+ * @type {Record<string, Variant>}
+ */
+const variants = {
+  kernel,
+  "no-simd": { targetFeatures, wasmFeatures, wasmOpt: [] },
+}
+
+const texts = Object.keys(variants).map((variant) => `${variant}-text.ts`)
+const outputs = ["kernel_bg.wasm", "kernel_bg.wasm.d.ts", ...texts].map((file) => `${generated}/${file}`)
 
 /**
  * The fingerprint of all that a build of the kernels depends on.
@@ -44,11 +65,19 @@ export const buildWasm = {
 
 /** @param {(line: string) => void} say */
 async function build(say) {
-  const folder = join(toolsFolder, "build", "kernel")
-  const wasm = await buildKernel(folder, { say, log: name })
-  const text = encodePrintable(readFileSync(wasm))
-  writeFileSync(join(folder, "kernel-text.ts"), `export const kernelText: string = "${text}"\n`)
-
+  const folder = join(toolsFolder, "build", "generated")
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  for (const [id, variant] of Object.entries(variants)) {
+    const own = join(toolsFolder, "build", id)
+    const wasm = await buildKernel(own, { say, log: `${name}-${id}`, variant })
+    // All of them have these exports.
+    if (variant === kernel) {
+      for (const file of ["kernel_bg.wasm", "kernel_bg.wasm.d.ts"]) copyFileSync(join(own, file), join(folder, file))
+    }
+    const text = encodePrintable(readFileSync(wasm))
+    writeFileSync(join(folder, `${id}-text.ts`), `export const kernelText: string = "${text}"\n`)
+  }
   rmSync(join(root, generated), { recursive: true, force: true })
   renameSync(folder, join(root, generated))
 }
@@ -56,14 +85,18 @@ async function build(say) {
 /**
  * Builds the kernels, as they are shipped, into an empty folder.
  * @param {string} folder
- * @param {{ say: (line: string) => void, log: string, features?: readonly string[] }} options of the crate's features, those to add
+ * @param {object} options
+ * @param {(line: string) => void} options.say
+ * @param {string} options.log
+ * @param {Variant} [options.variant] the default build unless given
+ * @param {readonly string[]} [options.features] of the crate's features, those to add
  * @returns {Promise<string>} the path of the wasm
  */
-export async function buildKernel(folder, { say, log, features = [] }) {
+export async function buildKernel(folder, { say, log, variant = kernel, features = [] }) {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
 
-  const env = environment({ RUSTFLAGS: rustFlags })
+  const env = environment({ RUSTFLAGS: rustFlags(variant) })
   delete env.CARGO_ENCODED_RUSTFLAGS // it would replace them
   const more = features.map((feature) => `--features=${feature}`)
   const pack = ["-q", "build", "crates/batchnorm-wasm", "--target", "web", "--out-dir", folder, "--out-name", "kernel"]
@@ -77,7 +110,18 @@ export async function buildKernel(folder, { say, log, features = [] }) {
   const wasm = join(folder, "kernel_bg.wasm")
   const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt")
   // The stack lies lowest in memory, so that no array begins in the first kilobyte: what --low-memory-unused asks for.
-  const options = ["-O2", "--low-memory-unused", "--enable-simd", "--strip-producers", "--strip-target-features"]
+  const options = ["-O2", "--low-memory-unused", ...variant.wasmOpt, "--strip-producers", "--strip-target-features"]
   await command(projectNode, [wasmOpt, wasm, ...options, "-o", wasm], { say, log })
   return wasm
+}
+
+/** @param {Variant} variant */
+function rustFlags({ targetFeatures, wasmFeatures }) {
+  return [
+    // What is worth lanes is in lanes: the compiler's own only make scalar rests longer.
+    "-Cno-vectorize-loops",
+    `-Ctarget-feature=${targetFeatures}`,
+    "-Clink-arg=--no-check-features",
+    `-Clink-arg=--features=${wasmFeatures.join(",")}`,
+  ].join(" ")
 }

@@ -20,6 +20,7 @@ export async function checkWasm() {
     verdict("the kernels compute in lanes of f32 and f64", missing.length === 0),
     verdict("no relaxed SIMD", !relaxed),
     verdict("dist/index.js starts dist/kernel.wasm", wasm.equals(await startedBy("dist/index.js"))),
+    verdict("dist/no-simd.js starts kernels without SIMD", !hasVectors(await startedBy("dist/no-simd.js"))),
   ])
 }
 
@@ -45,6 +46,19 @@ export async function startedBy(entry) {
     WebAssembly.Module = Module
   }
   return Buffer.concat(compiled)
+}
+
+/**
+ * Whether there is a vector in a module.
+ * @param {Uint8Array} wasm
+ */
+export function hasVectors(wasm) {
+  const module = binaryen.readBinary(wasm)
+  try {
+    return /\bv128\b/.test(module.emitText())
+  } finally {
+    module.dispose()
+  }
 }
 
 /**

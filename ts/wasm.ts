@@ -56,9 +56,9 @@ function checkEngine(): void {
 
 function uncompiled(cause: unknown): unknown {
   if (!(cause instanceof WebAssembly.CompileError)) return cause
-  return new UnsupportedError("the kernels do not compile: the engine lacks WebAssembly SIMD, or they are damaged", {
-    cause,
-  })
+  const message =
+    'the kernels do not compile: they are damaged, or the engine lacks WebAssembly SIMD, and needs "batchnorm/no-simd"'
+  return new UnsupportedError(message, { cause })
 }
 
 // What there is to compute. `double`: of f64, else of f32. `begin`: the first piece of its channels; `end`: the last.

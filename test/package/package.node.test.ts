@@ -41,6 +41,8 @@ test("the tarball holds the built package, its licences and nothing else", () =>
     "index.d.ts",
     "index.js",
     "kernel.wasm",
+    "no-simd.d.ts",
+    "no-simd.js",
     "slim.d.ts",
     "slim.js",
   ])
@@ -104,6 +106,7 @@ const refuse = () => { throw new Error("started on import") }
 WebAssembly.compile = WebAssembly.instantiate = refuse
 WebAssembly.Module = WebAssembly.Instance = class { constructor() { refuse() } }
 await import("batchnorm")
+await import("batchnorm/no-simd")
 await import("batchnorm/slim")
 console.log(typeof compile, typeof Module)`,
   )

@@ -1,6 +1,6 @@
 import binaryen from "binaryen"
 import { expect, test } from "vitest"
-import { operations } from "../../tools/check-wasm.mjs"
+import { hasVectors, operations } from "../../tools/check-wasm.mjs"
 
 /** A module of one function for each operation, of this many vectors. */
 function wasm(verbs: readonly string[], vectors = 2): Uint8Array {
@@ -26,4 +26,9 @@ test.each(all)("misses %s", (verb) => {
 
 test("finds relaxed operations", () => {
   expect(operations(wasm(["f32x4.relaxed_madd"], 3)).relaxed).toBe(true)
+})
+
+test("tells vectors from none", () => {
+  expect(hasVectors(wasm(["f32x4.add"]))).toBe(true)
+  expect(hasVectors(binaryen.parseText("(module (func (param f32)))").emitBinary())).toBe(false)
 })

@@ -9,7 +9,7 @@ const whole = (body: string) =>
   runFresh(`import { init, initSync, moments, allocate, BatchNorm } from "batchnorm"\n${body}`)
 
 describe("importing", () => {
-  test.each(["batchnorm", "batchnorm/slim"])("%s starts nothing", (entry) => {
+  test.each(["batchnorm", "batchnorm/no-simd", "batchnorm/slim"])("%s starts nothing", (entry) => {
     const used = runFresh(`
       const used = []
       for (const name of ["Module", "Instance", "Memory", "compile", "instantiate"]) {
@@ -210,7 +210,8 @@ describe("a source that is none", () => {
     const due = {
       name: "UnsupportedError",
       code: "unsupported",
-      message: "the kernels do not compile: the engine lacks WebAssembly SIMD, or they are damaged",
+      message:
+        'the kernels do not compile: they are damaged, or the engine lacks WebAssembly SIMD, and needs "batchnorm/no-simd"',
       cause: "CompileError",
     }
     for (const source of ["bytes().subarray(0, 999)", `new Uint8Array([${wasm}, 99])`]) {

@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 
-/** What a module prints that runs in a process of its own, where nothing has started yet. */
-export function runFresh(source: string): unknown {
+/** What a module prints that runs in a process of its own, where nothing has started yet; `flags` are Node's. */
+export function runFresh(source: string, flags: readonly string[] = []): unknown {
   const prelude = `
     import { readFileSync } from "node:fs"
     import { createRequire } from "node:module"
@@ -18,7 +18,7 @@ export function runFresh(source: string): unknown {
     const thrown = (call) => { try { call(); return "accepted" } catch (error) { return plain(error) } }
     const rejected = (promise) => promise.then(() => "accepted", plain)
   `
-  const args = ["--input-type=module", "--eval", `${prelude}\n${source}`]
+  const args = [...flags, "--input-type=module", "--eval", `${prelude}\n${source}`]
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" })
   if (status !== 0) throw new Error(`${source}\n${stderr}`)
   return JSON.parse(stdout)

@@ -1,0 +1,7 @@
+import { kernelText } from "../generated/no-simd-text.ts"
+import { decodePrintable } from "../printable.ts"
+import { setSource } from "../wasm.ts"
+
+setSource(() => decodePrintable(kernelText))
+
+export * from "../index.ts"
