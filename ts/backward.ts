@@ -50,14 +50,11 @@ import {
   dyRole,
   epsilonOfCall,
   gammaColumn,
-  gate,
-  inputGradient,
+  kernel,
   meanColumn,
   outRole,
-  parameterGradients,
   residualRole,
   varianceColumn,
-  weightedInputGradient,
 } from "./wasm.ts"
 
 /** What `backward` may be told: the operands that `forward` had, and what is wanted. */
@@ -201,7 +198,7 @@ export function differentiate(
       readColumn(dgammaColumn, dvariance)
       readColumn(dbetaColumn, dmean)
     }
-    if (outputs) mapTile(inputs, sums ? inputs : 0, outputs, gated, relu, gatedResidual, frozen)
+    if (outputs) mapTile(inputs, sums ? inputs : 0, outputs, gated, relu, gatedResidual, frozen ? 1 : 0)
   }
   close()
   if (dmean || dvariance) {
@@ -278,8 +275,9 @@ const usualNames = ["dx", "dgamma", "dbeta"]
 function sumTile(inputs: number, gated: boolean, relu: number, residual: number): void {
   while (nextPiece()) {
     load(inputs, 0)
-    if (gated) gate(double, relu, residual, inputs & weightsUse ? 1 : 0, begin)
-    parameterGradients(double, gated ? 0 : relu, begin, end)
+    const epsilon = epsilonOfCall[0] as number
+    if (gated) kernel.bn_gate(double, relu, residual, inputs & weightsUse ? 1 : 0, epsilon, begin)
+    kernel.bn_parameter_gradients(double, gated ? 0 : relu, epsilon, begin, end)
   }
 }
 
@@ -291,16 +289,14 @@ function mapTile(
   gated: boolean,
   relu: number,
   residual: number,
-  frozen: boolean,
+  frozen: number,
 ): void {
-  const weighted = inputs & weightsUse
+  const weighted = inputs & weightsUse ? 1 : 0
   while (nextPiece()) {
     load(inputs | (outputs & outUse), held)
-    if (gated) gate(double, relu, residual, weighted ? 1 : 0, begin)
-    if (outputs & outUse) {
-      if (weighted && !frozen) weightedInputGradient(double, begin)
-      else inputGradient(double, gated ? 0 : relu, frozen ? 1 : 0, begin)
-    }
+    const epsilon = epsilonOfCall[0] as number
+    if (gated) kernel.bn_gate(double, relu, residual, weighted, epsilon, begin)
+    if (outputs & outUse) kernel.bn_dx(double, gated ? 0 : relu, frozen, frozen ? 0 : weighted, epsilon, begin)
     store(outputs)
   }
 }

@@ -36,31 +36,25 @@ export function attach(): void {
 /** Bytes of elements copied into and out of the staging buffers since the start. */
 export const traffic = { in: 0, out: 0 }
 
-/** Copies a run of elements of an array to a byte address. */
-export function copyIn(from: FloatArray, start: number, length: number, address: number): void {
-  const bytes = from.BYTES_PER_ELEMENT
-  const to = bytes === 4 ? float32 : float64
+/** Copies a run of elements of an array to a byte address; `isOut`: from there. */
+export function copy(array: FloatArray, start: number, length: number, address: number, isOut: boolean): void {
+  const bytes = array.BYTES_PER_ELEMENT
+  const memory: FloatArray = bytes === 4 ? float32 : float64
   const at = address / bytes
-  if (length < shortRun) for (let i = 0; i < length; i++) to[at + i] = from[start + i] as number
-  else if (isOurs(from)) copyWithin(to, from.byteOffset / bytes + start, at, length)
-  else to.set(length === from.length ? from : from.subarray(start, start + length), at)
-  traffic.in += length * bytes
-}
-
-/** Copies a run of elements from a byte address to an array. */
-export function copyOut(address: number, to: FloatArray, start: number, length: number): void {
-  const bytes = to.BYTES_PER_ELEMENT
-  const from = bytes === 4 ? float32 : float64
-  const at = address / bytes
-  if (length < shortRun) for (let i = 0; i < length; i++) to[start + i] = from[at + i] as number
-  else if (isOurs(to)) copyWithin(from, at, to.byteOffset / bytes + start, length)
-  else to.set(from.subarray(at, at + length), start)
-  traffic.out += length * bytes
-}
-
-/** From one place of our memory to another, which takes no view. */
-function copyWithin(elements: FloatArray, from: number, to: number, length: number): void {
-  elements.copyWithin(to, from, from + length)
+  if (length < shortRun) {
+    if (isOut) for (let i = 0; i < length; i++) array[start + i] = memory[at + i] as number
+    else for (let i = 0; i < length; i++) memory[at + i] = array[start + i] as number
+  } else if (isOurs(array)) {
+    // From one place of our memory to another, which takes no view.
+    const own = array.byteOffset / bytes + start
+    const from = isOut ? at : own
+    memory.copyWithin(isOut ? own : at, from, from + length)
+  } else if (isOut) {
+    array.set(memory.subarray(at, at + length), start)
+  } else {
+    memory.set(length === array.length ? array : array.subarray(start, start + length), at)
+  }
+  traffic[isOut ? "out" : "in"] += length * bytes
 }
 
 // Below this a loop beats the cost of a subarray.

@@ -16,7 +16,7 @@ import {
 } from "./stream.ts"
 import type { FloatArray, Vector } from "./types.ts"
 import type { View } from "./view.ts"
-import { meanColumn, meanRestColumn, momentsOf, varianceColumn } from "./wasm.ts"
+import { kernel, meanColumn, meanRestColumn, varianceColumn } from "./wasm.ts"
 import type { Weighting } from "./weighting.ts"
 
 /** The moments of an array: of each statistic its mean, its biased variance, what rounding the mean took away, and m or Σw. */
@@ -46,6 +46,7 @@ export function reduceTile(): void {
   const weighted = isWeighted()
   while (nextPiece()) {
     load(weighted ? xUse | weightsUse : xUse, 0)
-    momentsOf(double, weighted, begin, end)
+    if (weighted) kernel.bn_weighted_moments(double, begin, end)
+    else kernel.bn_moments(double, begin, end)
   }
 }

@@ -10,21 +10,11 @@
 //       load(…), a kernel, store(…)
 //     readColumn(…)
 //   close()
-import {
-  callAt,
-  channelsAt,
-  copyIn,
-  copyOut,
-  float64,
-  isOurs,
-  stagingAt,
-  stagingBytes,
-  tileChannels,
-  uint32,
-} from "./memory.ts"
+import { walk } from "./broadcast.ts"
+import { callAt, channelsAt, copy, float64, isOurs, stagingAt, stagingBytes, tileChannels, uint32 } from "./memory.ts"
 import { checkHeld, elements } from "./options/arrays.ts"
 import type { FloatArray } from "./types.ts"
-import type { Axis, Packing, View } from "./view.ts"
+import type { Packing, View } from "./view.ts"
 import {
   arraysWord,
   blockRowsWord,
@@ -69,8 +59,8 @@ const arrays: (FloatArray | undefined)[] = [undefined, undefined, undefined, und
 const slots: number[] = [0, 0, 0, 0, 0, 0]
 let weighting: Weighting | undefined
 let view: View
-/** Whether x, and so whatever is like it, is of f64. */
-export let double = false
+/** Whether x, and so whatever is like it, is of f64: 0 or 1. */
+export let double = 0
 /** Some array goes through a staging buffer, which a piece must then fit. */
 let isStaged = false
 // The tile: outers and all their channels, or channels of one outer.
@@ -99,7 +89,7 @@ export let end = 0
 /** Starts on an array x, seen through a view. `copied`: as of {@link use}. */
 export function open(seen: View, x: FloatArray, copied?: boolean): void {
   view = seen
-  double = x.BYTES_PER_ELEMENT === 8
+  double = x.BYTES_PER_ELEMENT === 8 ? 1 : 0
   weighting = undefined
   isStaged = false
   use(xRole, x, 0, copied)
@@ -296,36 +286,21 @@ function move(role: number, out: boolean): void {
 
 /** The same for a packed view: [major][minor] is [reduce][channels] or [channels][inner]. */
 function movePacked({ major, minor }: Packing): void {
-  const last = (minor.at(-1) as Axis).size
   const [first, count, from, length] =
     view.inner === 1 ? [row, rows, channel, channels] : [channel, channels, inner, inners]
-  for (let index = first; index < first + count; index++) {
-    const start = offsetOf(index, major)
-    for (let next = from; next < from + length; ) {
-      const end = Math.min(from + length, next - (next % last) + last)
-      run(start + offsetOf(next, minor), end - next)
-      next = end
+  walk(major, first, count, (start, stride, times) => {
+    for (let end = start + times * stride; start < end; start += stride) {
+      // The innermost of minor is the last axis of the array, so these lie without gaps.
+      walk(minor, from, length, (offset, _, length) => run(start + offset, length))
     }
-  }
+  })
 }
 
 /** Copies elements `start..start + length`; weights are spread instead. */
 function run(start: number, length: number): void {
   if (!moved) spread(weighting as Weighting, start, length, address)
-  else if (isOut) copyOut(address, moved, start, length)
-  else copyIn(moved, start, length, address)
+  else copy(moved, start, length, address, isOut)
   address += length * (moved ? moved.BYTES_PER_ELEMENT : weightBytes)
-}
-
-/** Where the element with this index among some axes lies. */
-function offsetOf(index: number, axes: readonly Axis[]): number {
-  let offset = 0
-  for (let axis = axes.length - 1; axis >= 0; axis--) {
-    const { size, stride } = axes[axis] as Axis
-    offset += (index % size) * stride
-    index = Math.floor(index / size)
-  }
-  return offset
 }
 
 /** Where the tile's numbers begin in a column of the channel table. */

@@ -1,3 +1,4 @@
+import type { Step } from "./broadcast.ts"
 import { attach, float64, viewAt } from "./memory.ts"
 import { isSameShape } from "./options/arrays.ts"
 import { allAxes, axesOf, hasAxis } from "./options/axes.ts"
@@ -29,17 +30,10 @@ export interface View {
   readonly packing: Packing | undefined
 }
 
-/** The axes of a packed array, [major][minor], the last axis of the array being the last of minor. */
+/** The axes of a packed array, [major][minor], the last of each first; the last axis of the array is one of minor. */
 export interface Packing {
-  readonly major: readonly Axis[]
-  readonly minor: readonly Axis[]
-}
-
-/** An axis of the array as it lies. */
-export interface Axis {
-  readonly size: number
-  /** Elements from one index to the next. */
-  readonly stride: number
+  readonly major: readonly Step[]
+  readonly minor: readonly Step[]
 }
 
 /** Views that were used before, each at the place that its shape and axes hash to: calls repeat. */
@@ -62,8 +56,17 @@ function computeView(shape: readonly number[], reduced: number): View {
   const at = viewAt / 8
   float64.set(shape, at)
   kernel.bn_view(shape.length, reduced)
-  const number = (index: number) => float64[at + index] as number
-  const [outer, reduce, channels, inner] = [number(0), number(1), number(2), number(3)]
+  const numbers = float64.subarray(at, at + 8) as unknown as readonly [
+    outer: number,
+    reduce: number,
+    channels: number,
+    inner: number,
+    packed: number,
+    copies: number,
+    blockRows: number,
+    blocks: number,
+  ]
+  const [outer, reduce, channels, inner, packed, copies, blockRows, blocks] = numbers
   const kept = allAxes(shape.length) ^ reduced
   return {
     shape,
@@ -74,27 +77,27 @@ function computeView(shape: readonly number[], reduced: number): View {
     reduce,
     channels,
     inner,
-    packing: number(4) === 1 ? packingOf(shape, reduced) : undefined,
-    copies: number(5),
-    blockRows: number(6),
-    blocks: number(7),
+    packing: packed ? packingOf(shape, reduced) : undefined,
+    copies,
+    blockRows,
+    blocks,
     statistics: outer * channels,
     count: reduce * inner,
   }
 }
 
 function packingOf(shape: readonly number[], reduced: number): Packing {
-  const kinds: { true: Axis[]; false: Axis[] } = { true: [], false: [] }
+  const axes: readonly [kept: Step[], reduced: Step[]] = [[], []]
   let stride = 1
-  let last: boolean | undefined
+  let last: 0 | 1 | undefined
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     const size = shape[axis] as number
     if (size !== 1) {
-      const isReduced = hasAxis(reduced, axis)
-      last ??= isReduced
-      kinds[`${isReduced}`].unshift({ size, stride })
+      const kind = hasAxis(reduced, axis) ? 1 : 0
+      last ??= kind
+      axes[kind].push({ size, stride })
     }
     stride *= size
   }
-  return { major: kinds[`${!last}`], minor: kinds[`${last === true}`] }
+  return last ? { major: axes[0], minor: axes[1] } : { major: axes[1], minor: axes[0] }
 }

@@ -6,7 +6,10 @@ export type Source = WebAssembly.Module | BufferSource
 
 let bundled: (() => Source) | undefined
 
-/** The exports: numbers in, numbers out, so that they need no glue. */
+/**
+ * The exports (crates/batchnorm-wasm says what each computes): numbers in, numbers out, so that they need no glue. Flags
+ * are 0 or 1. `double`: of f64, else of f32; `begin`: the first piece of its channels; `end`: the last.
+ */
 export let kernel: typeof Exports
 
 /** An entry hands over how to get at its own bytes. */
@@ -61,42 +64,8 @@ function uncompiled(cause: unknown): unknown {
   return new UnsupportedError(message, { cause })
 }
 
-// What there is to compute. `double`: of f64, else of f32. `begin`: the first piece of its channels; `end`: the last.
-// Flags are 0 or 1, which pass into WebAssembly as they are.
-
 /** ε of the call: it lies in an array, since a number that is no integer would be made into an object as an argument. */
 export const epsilonOfCall: Float64Array = new Float64Array(1)
-
-/** Mean, what it lost in rounding, variance and count of x, into the channel table. */
-export function momentsOf(double: boolean, weighted: boolean, begin: number, end: number): void {
-  if (weighted) kernel.bn_weighted_moments(+double, begin, end)
-  else kernel.bn_moments(+double, begin, end)
-}
-
-/** y, the out, from x and, if there is one, the residual. */
-export function affine(double: boolean, relu: number, residual: number, begin: number): void {
-  kernel.bn_affine(+double, relu, residual, epsilonOfCall[0] as number, begin)
-}
-
-/** Leaves of dy what counts, by x and what there is of residual and weights; writes x where those are 0. */
-export function gate(double: boolean, relu: number, residual: number, weighted: number, begin: number): void {
-  kernel.bn_gate(+double, relu, residual, weighted, epsilonOfCall[0] as number, begin)
-}
-
-/** dgamma and dbeta, into the channel table, from x and dy. */
-export function parameterGradients(double: boolean, relu: number, begin: number, end: number): void {
-  kernel.bn_parameter_gradients(+double, relu, epsilonOfCall[0] as number, begin, end)
-}
-
-/** dx, the out, from x and dy. */
-export function inputGradient(double: boolean, relu: number, frozen: number, begin: number): void {
-  kernel.bn_dx(+double, relu, frozen, 0, epsilonOfCall[0] as number, begin)
-}
-
-/** dx, the out, from x, dy and the weights. */
-export function weightedInputGradient(double: boolean, begin: number): void {
-  kernel.bn_dx(+double, 0, 0, 1, epsilonOfCall[0] as number, begin)
-}
 
 // Constants, and no records of them: bundlers put their values in place.
 
