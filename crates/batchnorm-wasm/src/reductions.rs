@@ -7,7 +7,7 @@ use crate::call::{Call, ChannelTable, Role};
 use crate::memory::{CALL, CHANNELS, Place};
 use batchnorm::block::{Elements, Group};
 use batchnorm::gradient::{self, ParameterGradients};
-use batchnorm::lanes::{LANES, f64x4};
+use batchnorm::lanes::{PAIR, f64x2};
 use batchnorm::moments::{self, Moments, weighted};
 use batchnorm::piece::Extent;
 use batchnorm::state::{Numbers, State};
@@ -102,7 +102,7 @@ pub fn bn_parameter_gradients(double: bool, relu: bool, epsilon: f64, begin: boo
                 let (dbeta, dgamma) = ParameterGradients::read(numbers).finish();
                 write_lanes(&mut table.dbeta[lane..end], dbeta);
                 write_lanes(&mut table.dgamma[lane..end], dgamma);
-                lane += LANES;
+                lane += PAIR;
             }
         }
     }
@@ -119,12 +119,12 @@ fn write_moments(table: &mut ChannelTable, outer: usize, extent: Extent, states:
         write_lanes(&mut table.variance[lane..end], variance);
         write_lanes(&mut table.count[lane..end], moments.count());
         write_lanes(&mut table.mean_rest[lane..end], moments.mean_rest());
-        lane += LANES;
+        lane += PAIR;
     }
 }
 
-/// Four lanes, or as many as there are.
-fn write_lanes(column: &mut [f64], lanes: f64x4) {
+/// Two lanes, or as many as there are.
+fn write_lanes(column: &mut [f64], lanes: f64x2) {
     for (number, lane) in column.iter_mut().zip(lanes.to_array()) {
         *number = lane;
     }

@@ -12,14 +12,14 @@
 //! A channel whose coefficients leave the normal range of the element type takes a path of its own:
 //! scalar, in f64, rounded once ([`Channel::exact`]). It is rare; its neighbours keep their bits.
 
-use crate::lanes::{Format, Real, Wide};
+use crate::lanes::{Format, PAIR, Real, Wide};
 use crate::map::{self, Exact, Formula, Given, Operands, Place, flag};
 use crate::piece::Extent;
 use crate::state::inverse_deviation;
 use crate::table::{Table, lanes_from};
-use wide::f64x4;
+use wide::f64x2;
 
-/// Statistics and parameters of a channel, or of four.
+/// Statistics and parameters of a channel, or of two.
 #[derive(Clone, Copy, Debug)]
 pub struct Channel<R> {
     /// Mean μ.
@@ -41,17 +41,17 @@ impl<R: Wide> Channel<R> {
     }
 }
 
-impl Channel<f64x4> {
+impl Channel<f64x2> {
     pub(crate) const ZERO: Self = Self {
-        mean: f64x4::ZERO,
-        inverse_deviation: f64x4::ZERO,
-        gamma: f64x4::ZERO,
-        beta: f64x4::ZERO,
+        mean: f64x2::ZERO,
+        inverse_deviation: f64x2::ZERO,
+        gamma: f64x2::ZERO,
+        beta: f64x2::ZERO,
     };
 
     /// One of them.
     pub(crate) fn lane(&self, lane: usize) -> Channel<f64> {
-        let get = |lanes: f64x4| lanes.to_array()[lane];
+        let get = |lanes: f64x2| lanes.to_array()[lane];
         Channel {
             mean: get(self.mean),
             inverse_deviation: get(self.inverse_deviation),
@@ -95,17 +95,17 @@ impl Channels<'_> {
         Channel::new(mean, variance, gamma, beta, self.epsilon)
     }
 
-    /// Four channels, the indices given one by one.
+    /// Two channels, the indices given one by one.
     #[inline(always)]
-    pub fn gather(&self, indices: [usize; 4]) -> Channel<f64x4> {
+    pub fn gather(&self, indices: [usize; PAIR]) -> Channel<f64x2> {
         let [mean, variance, gamma, beta] = [self.mean, self.variance, self.gamma, self.beta]
-            .map(|values| f64x4::new(indices.map(|index| values[index])));
+            .map(|values| f64x2::new(indices.map(|index| values[index])));
         Channel::new(mean, variance, gamma, beta, self.epsilon)
     }
 
-    /// Four channels from the first on, or one in every lane where there are fewer.
+    /// Two channels from the first on, or one in every lane where there is but one.
     #[inline(always)]
-    pub(crate) fn lanes(&self, first: usize) -> Channel<f64x4> {
+    pub(crate) fn lanes(&self, first: usize) -> Channel<f64x2> {
         let [mean, variance, gamma, beta] = [self.mean, self.variance, self.gamma, self.beta]
             .map(|values| lanes_from(values, first));
         Channel::new(mean, variance, gamma, beta, self.epsilon)
@@ -120,9 +120,9 @@ pub struct Affine<V> {
     pub(crate) shift: V,
 }
 
-impl Affine<f64x4> {
+impl Affine<f64x2> {
     /// Its columns in a table.
-    pub(crate) fn columns(self) -> [f64x4; 3] {
+    pub(crate) fn columns(self) -> [f64x2; 3] {
         [self.center, self.scale, self.shift]
     }
 }
@@ -141,19 +141,19 @@ impl<V: Real> Affine<V> {
     }
 }
 
-/// Folds four channels, and says (a bit a lane) which of them need the exact path.
+/// Folds two channels, and says (a bit a lane) which of them need the exact path.
 #[inline(always)]
-pub(crate) fn fold_lanes(format: &Format, channel: &Channel<f64x4>) -> (Affine<f64x4>, u32) {
+pub(crate) fn fold_lanes(format: &Format, channel: &Channel<f64x2>) -> (Affine<f64x2>, u32) {
     let &Channel { mean, inverse_deviation, gamma, beta } = channel;
     let slope = gamma * inverse_deviation;
     let center = format.round(mean);
     let scale = format.round(slope);
     let shift = format.round(beta + (center - mean) * slope);
 
-    let limit = f64x4::splat(format.limit);
-    let normal = f64x4::splat(format.smallest_normal);
-    let faint = f64x4::splat(format.faint);
-    let zero = f64x4::splat(0.0);
+    let limit = f64x2::splat(format.limit);
+    let normal = f64x2::splat(format.smallest_normal);
+    let faint = f64x2::splat(format.faint);
+    let zero = f64x2::splat(0.0);
     let exact = center.abs().simd_ge(limit)
         | shift.abs().simd_ge(limit)
         | scale.abs().simd_ge(limit)

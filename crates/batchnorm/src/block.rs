@@ -3,10 +3,10 @@
 //! In a block each *lane* has as many elements. Channels-last, lanes are the channels of a row, or of
 //! several rows that are read as one; channels-first, they are channels, each a run of segments.
 
-use crate::lanes::{Element, LANES, Lanes, Real, lanes_of};
+use crate::lanes::{Element, PAIR};
 use crate::piece::{Extent, Rows};
 use crate::view::{BLOCK_ELEMENTS, Blocking};
-use wide::f64x4;
+use wide::f64x2;
 
 /// The place of a block in its piece.
 #[derive(Clone, Copy, Debug)]
@@ -33,20 +33,20 @@ impl Block {
         self.rows * self.len
     }
 
-    /// Its groups of lanes, the last of which may have fewer than four.
+    /// Its groups of lanes, the last of which may have fewer than two.
     pub fn groups(&self) -> usize {
-        self.lanes.div_ceil(LANES)
+        self.lanes.div_ceil(PAIR)
     }
 
     /// Lanes of a group.
     pub fn lanes_of(&self, group: usize) -> usize {
-        LANES.min(self.lanes - group * LANES)
+        PAIR.min(self.lanes - group * PAIR)
     }
 
     /// A mask of the lanes of a group.
-    pub(crate) fn active(&self, group: usize) -> f64x4 {
-        let lanes = f64x4::new([0.0, 1.0, 2.0, 3.0]);
-        lanes.simd_lt(f64x4::splat((self.lanes - group * LANES) as f64))
+    pub(crate) fn active(&self, group: usize) -> f64x2 {
+        let lanes = f64x2::new([0.0, 1.0]);
+        lanes.simd_lt(f64x2::splat((self.lanes - group * PAIR) as f64))
     }
 
     /// The first elements alone, at most `most` of them.
@@ -100,14 +100,14 @@ const PART: usize = 1024;
 
 /// Elements of a group of lanes, and of another array in the same places, as f64.
 pub struct Group {
-    pub(crate) x: [[f64; LANES]; PART],
-    pub(crate) other: [[f64; LANES]; PART],
+    pub(crate) x: [[f64; PAIR]; PART],
+    pub(crate) other: [[f64; PAIR]; PART],
     pub(crate) len: usize,
 }
 
 impl Group {
     /// To be filled.
-    pub const EMPTY: Self = Self { x: [[0.0; LANES]; PART], other: [[0.0; LANES]; PART], len: 0 };
+    pub const EMPTY: Self = Self { x: [[0.0; PAIR]; PART], other: [[0.0; PAIR]; PART], len: 0 };
 
     /// Takes the elements of a block's group of lanes part by part: for what is rare, or summed in f64
     /// anyway. In lanes beyond the last, anything.
@@ -128,28 +128,30 @@ impl Group {
     }
 
     /// x and the other, in lanes.
-    pub(crate) fn lanes(&self) -> impl Iterator<Item = [f64x4; 2]> {
-        self.x[..self.len].iter().zip(&self.other).map(|(&x, &other)| [x, other].map(f64x4::new))
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = [f64x2; 2]> {
+        self.x[..self.len].iter().zip(&self.other).map(|(&x, &other)| [x, other].map(f64x2::new))
     }
 }
 
 /// An array's elements as f64.
 pub trait Elements {
     /// All elements of a group of lanes of a block.
-    fn copy_group(&self, block: &Block, group: usize, into: &mut [[f64; LANES]]);
+    fn copy_group(&self, block: &Block, group: usize, into: &mut [[f64; PAIR]]);
 }
 
 impl<E: Element> Elements for Rows<'_, E> {
-    fn copy_group(&self, block: &Block, group: usize, into: &mut [[f64; LANES]]) {
+    fn copy_group(&self, block: &Block, group: usize, into: &mut [[f64; PAIR]]) {
         let rows = Rows::new(self.data, block.row * self.stride, self.stride * block.copies);
         for (row, into) in into.chunks_mut(block.len).enumerate() {
             if block.inner == 1 {
-                let lanes = rows.part(row, 0, block.lanes);
-                into[0] = lanes_of(lanes, group, E::Lanes::ZERO).to_f64x4().to_array();
+                let lanes = rows.part(row, group * PAIR, block.lanes_of(group));
+                for (lane, x) in into[0].iter_mut().zip(lanes) {
+                    *lane = x.to_f64();
+                }
                 continue;
             }
             for lane in 0..block.lanes_of(group) {
-                let start = (group * LANES + lane) * block.inner + block.start;
+                let start = (group * PAIR + lane) * block.inner + block.start;
                 for (lanes, x) in into.iter_mut().zip(rows.part(row, start, block.len)) {
                     lanes[lane] = x.to_f64();
                 }

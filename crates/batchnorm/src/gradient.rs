@@ -12,18 +12,18 @@
 
 use crate::affine::{Channel, Channels, fold_lanes, product};
 use crate::block::{self, Block, blocks};
-use crate::lanes::{LANES, Real, magnitude};
+use crate::lanes::{PAIR, Real, magnitude};
 use crate::piece::Extent;
 use crate::state::{Chunked, GROUPS, Numbers, State, Sum};
 use crate::sums::{Coefficients, Source, Sums, Totals};
 use crate::view::Blocking;
-use wide::f64x4;
+use wide::f64x2;
 
 /// dβ and dγ.
 #[derive(Clone, Copy, Debug)]
 pub struct ParameterGradients {
-    dbeta: Sum<f64x4>,
-    dgamma: Sum<f64x4>,
+    dbeta: Sum<f64x2>,
+    dgamma: Sum<f64x2>,
 }
 
 impl State for ParameterGradients {
@@ -46,7 +46,7 @@ impl State for ParameterGradients {
 impl ParameterGradients {
     const EMPTY: Self = Self { dbeta: Sum::ZERO, dgamma: Sum::ZERO };
 
-    fn zip(&self, other: &Self, number: impl Fn(f64x4, f64x4) -> f64x4) -> Self {
+    fn zip(&self, other: &Self, number: impl Fn(f64x2, f64x2) -> f64x2) -> Self {
         Self {
             dbeta: self.dbeta.zip(other.dbeta, &number),
             dgamma: self.dgamma.zip(other.dgamma, &number),
@@ -54,25 +54,25 @@ impl ParameterGradients {
     }
 
     /// (dβ, dγ).
-    pub fn finish(&self) -> (f64x4, f64x4) {
+    pub fn finish(&self) -> (f64x2, f64x2) {
         (self.dbeta.value(), self.dgamma.value())
     }
 }
 
-/// What the sums need of four lanes.
+/// What the sums need of two lanes.
 #[derive(Clone, Copy)]
 struct Group {
-    channel: Channel<f64x4>,
+    channel: Channel<f64x2>,
     /// c-μ.
-    lost: f64x4,
+    lost: f64x2,
     /// Lanes that are always summed in f64, as a mask.
-    exact: f64x4,
+    exact: f64x2,
 }
 
 /// The open sums of the channels of one outer.
 pub struct Reduction {
     groups: [Group; GROUPS],
-    maps: [Coefficients<f64x4>; GROUPS],
+    maps: [Coefficients<f64x2>; GROUPS],
     sums: [Totals; GROUPS],
     state: Chunked,
 }
@@ -80,7 +80,7 @@ pub struct Reduction {
 impl Reduction {
     /// Of no elements.
     pub const EMPTY: Self = Self {
-        groups: [Group { channel: Channel::ZERO, lost: f64x4::ZERO, exact: f64x4::ZERO }; GROUPS],
+        groups: [Group { channel: Channel::ZERO, lost: f64x2::ZERO, exact: f64x2::ZERO }; GROUPS],
         maps: [Coefficients::ZERO; GROUPS],
         sums: [Totals::EMPTY; GROUPS],
         state: Chunked::EMPTY,
@@ -89,16 +89,16 @@ impl Reduction {
     /// Forgets all elements; from now on the sums are those of these channels.
     pub fn clear(&mut self, source: &mut dyn Source, channels: Channels<'_>, blocking: Blocking) {
         let count = channels.mean.len();
-        let groups = (count * blocking.copies).div_ceil(LANES);
+        let groups = (count * blocking.copies).div_ceil(PAIR);
         for (index, (group, map)) in
             self.groups.iter_mut().zip(&mut self.maps).take(groups).enumerate()
         {
             // The lanes beyond the last channel repeat some channel.
-            let channel = channels.gather([0, 1, 2, 3].map(|lane| (index * LANES + lane) % count));
+            let channel = channels.gather([0, 1].map(|lane| (index * PAIR + lane) % count));
             let (affine, exact) = fold_lanes(source.format(), &channel);
             let lost = affine.center - channel.mean;
-            let lanes = [0, 1, 2, 3].map(|lane| f64::from(exact >> lane & 1));
-            *group = Group { channel, lost, exact: f64x4::new(lanes).simd_gt(f64x4::ZERO) };
+            let lanes = [0, 1].map(|lane| f64::from(exact >> lane & 1));
+            *group = Group { channel, lost, exact: f64x2::new(lanes).simd_gt(f64x2::ZERO) };
             *map = Coefficients { center: affine.center, gate: [affine.scale, affine.shift] };
         }
         source.set(0, &self.maps[..groups]);
@@ -143,11 +143,11 @@ impl Reduction {
         let dgamma = Sum::new(channel.inverse_deviation * (product + *lost * dbeta));
         let mut gradients = ParameterGradients { dbeta: sum, dgamma };
 
-        let zero = f64x4::ZERO;
+        let zero = f64x2::ZERO;
         let finite = (dbeta * zero + product * zero).simd_eq(zero);
-        let faint = magnitude(product).simd_lt(f64x4::splat(source.format().faint));
+        let faint = magnitude(product).simd_lt(f64x2::splat(source.format().faint));
         let odd = *exact | faint | !finite;
-        if odd.to_bitmask() != 0 || block.lanes_of(group) < LANES {
+        if odd.any() || block.lanes_of(group) < PAIR {
             gradients = self.settle(source, block, group, elements, (gradients, !finite, faint));
         }
         let merged = ParameterGradients::read(self.state.get(group)).merge(gradients);
@@ -164,12 +164,12 @@ impl Reduction {
         block: &Block,
         group: usize,
         elements: &mut block::Group,
-        (mut gradients, infinite, faint): (ParameterGradients, f64x4, f64x4),
+        (mut gradients, infinite, faint): (ParameterGradients, f64x2, f64x2),
     ) -> ParameterGradients {
-        let (zero, active) = (f64x4::ZERO, block.active(group));
+        let (zero, active) = (f64x2::ZERO, block.active(group));
         let faint = active & faint;
         let mut ask = active & (self.groups[group].exact | infinite);
-        if faint.to_bitmask() != 0 {
+        if faint.any() {
             // What a ReLU masked, and constants, add nothing, and lost nothing.
             let center = self.maps[group].center;
             let mut counts = zero;
@@ -178,7 +178,7 @@ impl Reduction {
             });
             ask |= faint & counts;
         }
-        if ask.to_bitmask() != 0 {
+        if ask.any() {
             let careful = self.careful(source, block, group, elements);
             gradients = gradients.zip(&careful, |rough, fine| ask.select(fine, rough));
         }
@@ -196,11 +196,11 @@ impl Reduction {
         elements: &mut block::Group,
     ) -> ParameterGradients {
         let channel = self.groups[group].channel;
-        let quarter = f64x4::splat(0.25);
+        let quarter = f64x2::splat(0.25);
         let mut gradients = ParameterGradients::EMPTY;
         self.each(source, block, group, elements, &mut |x, dy| {
             let distance = x * quarter - channel.mean * quarter;
-            let term = f64x4::new([0, 1, 2, 3].map(|lane| {
+            let term = f64x2::new([0, 1].map(|lane| {
                 let [dy, distance, inverse_deviation] =
                     [dy, distance, channel.inverse_deviation].map(|lanes| lanes.to_array()[lane]);
                 product(dy, distance, inverse_deviation) * 4.0
@@ -218,7 +218,7 @@ impl Reduction {
         block: &Block,
         group: usize,
         elements: &mut block::Group,
-        run: &mut dyn FnMut(f64x4, f64x4),
+        run: &mut dyn FnMut(f64x2, f64x2),
     ) {
         let Group { channel, exact, .. } = self.groups[group];
         let Coefficients { center, gate: [scale, shift] } = self.maps[group];
@@ -228,9 +228,9 @@ impl Reduction {
                 if source.is_masked() {
                     let folded = round(round(round(x - center) * scale) + shift);
                     let exactly = |lane| channel.lane(lane).exact(x.to_array()[lane]);
-                    let exactly = f64x4::new([0, 1, 2, 3].map(exactly));
+                    let exactly = f64x2::new([0, 1].map(exactly));
                     let y = exact.select(round(exactly), folded);
-                    dy = y.select_le(f64x4::ZERO, f64x4::ZERO, dy);
+                    dy = y.select_le(f64x2::ZERO, f64x2::ZERO, dy);
                 }
                 run(x, dy);
             }

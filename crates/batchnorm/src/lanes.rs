@@ -8,10 +8,13 @@
 
 use core::ops::{Add, Div, Mul, Sub};
 use wide::f32x4;
-pub use wide::f64x4;
+pub use wide::f64x2;
+use wide::f64x4;
 
-/// Lanes in a group, of either element type.
+/// Elements that are summed side by side, of either type.
 pub const LANES: usize = 4;
+/// Channels whose f64 numbers are computed side by side: a register of them.
+pub const PAIR: usize = 2;
 
 /// A number, or lanes of numbers: what formulas are written in.
 pub trait Real:
@@ -80,8 +83,12 @@ impl Format {
 
     /// Rounds each lane to an element.
     #[inline(always)]
-    pub fn round(&self, values: f64x4) -> f64x4 {
-        if self.single { f32x4::narrow(values).widen() } else { values }
+    pub fn round(&self, values: f64x2) -> f64x2 {
+        if self.single {
+            f64x2::new(values.to_array().map(|value| f64::from(value as f32)))
+        } else {
+            values
+        }
     }
 
     /// Rounds a number to an element. Of +, -, · and / of two elements it is what the operation in the
@@ -121,9 +128,7 @@ pub trait Lanes: Real<Double = f64x4> {
     /// To an array.
     fn to_array(self) -> [Self::Element; LANES];
     /// Widens each lane, exactly.
-    fn to_f64x4(self) -> f64x4;
-    /// Rounds each lane.
-    fn from_f64x4(values: f64x4) -> Self;
+    fn to_pairs(self) -> [f64x2; 2];
 
     /// One number in every lane.
     #[inline(always)]
@@ -194,12 +199,9 @@ macro_rules! impl_lanes {
                 $lanes::to_array(self)
             }
             #[inline(always)]
-            fn to_f64x4(self) -> f64x4 {
-                $widen(self)
-            }
-            #[inline(always)]
-            fn from_f64x4(values: f64x4) -> Self {
-                $narrow(values)
+            fn to_pairs(self) -> [f64x2; 2] {
+                let [a, b, c, d] = self.to_array().map(f64::from);
+                [f64x2::new([a, b]), f64x2::new([c, d])]
             }
         }
     };
@@ -253,28 +255,18 @@ impl Wide for f64 {
     // core has no square root; the lanes have.
     #[inline(always)]
     fn sqrt(self) -> Self {
-        f64x4::splat(self).sqrt().to_array()[0]
+        f64x2::splat(self).sqrt().to_array()[0]
     }
 }
 
-impl Wide for f64x4 {
+impl Wide for f64x2 {
     #[inline(always)]
     fn splat(value: f64) -> Self {
-        f64x4::splat(value)
+        f64x2::splat(value)
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
-        f64x4::sqrt(self)
-    }
-}
-
-/// Four channels of a row from lane `group`·4 on; `fill` beyond its end.
-#[inline(always)]
-pub(crate) fn lanes_of<E: Element>(row: &[E], group: usize, fill: E::Lanes) -> E::Lanes {
-    let rest = &row[group * LANES..];
-    match rest.first_chunk::<LANES>() {
-        Some(&whole) => E::Lanes::new(whole),
-        None => E::Lanes::from_part(rest, fill),
+        f64x2::sqrt(self)
     }
 }
 
@@ -284,18 +276,18 @@ pub(crate) fn magnitude<R: Real>(v: R) -> R {
     v.select_le(R::ZERO, R::ZERO - v, v)
 }
 
-/// Four lanes with one replaced.
+/// Both lanes with one replaced.
 #[inline(always)]
-pub(crate) fn with_lane(lanes: f64x4, lane: usize, value: f64) -> f64x4 {
+pub(crate) fn with_lane(lanes: f64x2, lane: usize, value: f64) -> f64x2 {
     let mut lanes = lanes.to_array();
     lanes[lane] = value;
-    f64x4::new(lanes)
+    f64x2::new(lanes)
 }
 
-/// A bit for each lane that is infinite or NaN.
+/// Whether both lanes are finite.
 #[inline(always)]
-pub(crate) fn not_finite(v: f64x4) -> u32 {
-    magnitude(v).simd_lt(f64x4::splat(f64::INFINITY)).to_bitmask() ^ 0b1111
+pub(crate) fn are_finite(v: f64x2) -> bool {
+    magnitude(v).simd_lt(f64x2::splat(f64::INFINITY)).all()
 }
 
 /// 2 to the power of `exponent`, for normal results.

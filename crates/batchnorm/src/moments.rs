@@ -21,13 +21,13 @@
 //! Only the sums ([`crate::sums`]) depend on the element type and on the layout.
 
 use crate::block::{Block, Elements, Group, blocks};
-use crate::lanes::{LANES, Real, not_finite};
+use crate::lanes::{PAIR, Real, are_finite};
 use crate::piece::Extent;
 use crate::state::{Chunked, GROUPS, Numbers, State, Sum};
 use crate::sums::{Coefficients, Source, Sums, Totals};
 use crate::view::Blocking;
 use weighted::Weighted;
-use wide::f64x4;
+use wide::f64x2;
 
 pub mod weighted;
 
@@ -35,12 +35,12 @@ pub mod weighted;
 /// hardly any block is taken again.
 const HEAD: usize = 16;
 
-/// Count, mean and m2 of four lanes.
+/// Count, mean and m2 of two lanes.
 #[derive(Clone, Copy, Debug)]
 pub struct Moments {
-    count: f64x4,
-    mean: Sum<f64x4>,
-    m2: Sum<f64x4>,
+    count: f64x2,
+    mean: Sum<f64x2>,
+    m2: Sum<f64x2>,
 }
 
 impl State for Moments {
@@ -48,10 +48,10 @@ impl State for Moments {
     fn merge(self, other: Self) -> Self {
         let mut merged = self.chan(other);
         let mean = merged.mean();
-        if not_finite(mean) != 0 {
+        if !are_finite(mean) {
             // The means lie further apart than f64 reaches (or are none); m2 is infinite then.
             let weight = other.count / merged.count;
-            let far = self.mean() * (f64x4::splat(1.0) - weight) + other.mean() * weight;
+            let far = self.mean() * (f64x2::splat(1.0) - weight) + other.mean() * weight;
             merged.mean = merged.mean.zip(Sum::new(far), |near, far| mean.select_finite(near, far));
         }
         merged
@@ -60,7 +60,7 @@ impl State for Moments {
     #[inline(always)]
     fn read(&[count, mean, mean_low, m2, m2_low, ..]: &Numbers) -> Self {
         let (mean, m2) = (Sum::read(mean, mean_low), Sum::read(m2, m2_low));
-        Self { count: f64x4::new(count), mean, m2 }
+        Self { count: f64x2::new(count), mean, m2 }
     }
 
     #[inline(always)]
@@ -72,9 +72,9 @@ impl State for Moments {
 }
 
 impl Moments {
-    const EMPTY: Self = Self { count: f64x4::ZERO, mean: Sum::ZERO, m2: Sum::ZERO };
+    const EMPTY: Self = Self { count: f64x2::ZERO, mean: Sum::ZERO, m2: Sum::ZERO };
 
-    fn zip(&self, other: &Self, number: impl Fn(f64x4, f64x4) -> f64x4) -> Self {
+    fn zip(&self, other: &Self, number: impl Fn(f64x2, f64x2) -> f64x2) -> Self {
         Self {
             count: number(self.count, other.count),
             mean: self.mean.zip(other.mean, &number),
@@ -88,7 +88,7 @@ impl Moments {
     fn chan(self, other: Self) -> Self {
         let empty = self.count;
         let mean =
-            self.mean.zip(other.mean, |own, others| empty.select_le(f64x4::ZERO, others, own));
+            self.mean.zip(other.mean, |own, others| empty.select_le(f64x2::ZERO, others, own));
         let count = self.count + other.count;
         let weight = other.count / count;
         let delta = other.mean.distance(mean);
@@ -99,14 +99,14 @@ impl Moments {
 
     /// Whether the shift of the last block was poor: 2n·(s/n)² > m2.
     #[inline(always)]
-    fn is_poor(&self, count: f64x4, sums: &Sums<f64x4>) -> f64x4 {
+    fn is_poor(&self, count: f64x2, sums: &Sums<f64x2>) -> f64x2 {
         let excess = (sums.sum + sums.sum) * (sums.sum / count);
         excess.simd_gt(self.m2.value())
     }
 
     /// Of a block of `count` elements with these sums around the shift.
     #[inline(always)]
-    fn of_block(count: f64x4, shift: f64x4, sums: Sums<f64x4>) -> Self {
+    fn of_block(count: f64x2, shift: f64x2, sums: Sums<f64x2>) -> Self {
         let offset = sums.sum / count;
         let m2 = sums.product - sums.sum * offset;
         let m2 = Sum::new(m2.positive_part());
@@ -115,23 +115,23 @@ impl Moments {
 
     /// The mean, rounded to one number.
     #[inline(always)]
-    pub fn mean(&self) -> f64x4 {
+    pub fn mean(&self) -> f64x2 {
         self.mean.value()
     }
 
     /// How many elements, or the sum of their weights.
-    pub fn count(&self) -> f64x4 {
+    pub fn count(&self) -> f64x2 {
         self.count
     }
 
     /// What rounding the mean to one number takes away.
-    pub fn mean_rest(&self) -> f64x4 {
+    pub fn mean_rest(&self) -> f64x2 {
         self.mean.rest()
     }
 
     /// Mean and biased variance m2/n. An infinite element leaves no mean either, in whatever block
     /// it came.
-    pub fn finish(&self) -> (f64x4, f64x4) {
+    pub fn finish(&self) -> (f64x2, f64x2) {
         let m2 = self.m2.value();
         (m2.select_le(m2, self.mean(), m2), m2 / self.count)
     }
@@ -141,7 +141,7 @@ impl Moments {
 pub struct Reduction {
     state: Chunked,
     /// Of the open block.
-    shifts: [Coefficients<f64x4>; GROUPS],
+    shifts: [Coefficients<f64x2>; GROUPS],
     sums: [Totals; GROUPS],
 }
 
@@ -186,16 +186,16 @@ impl Reduction {
     #[inline(never)]
     fn choose_shifts(&mut self, x: &mut dyn Source, block: &Block, elements: &mut Group) {
         let groups = block.groups();
-        let (zero, format) = (f64x4::ZERO, x.format());
+        let (zero, format) = (f64x2::ZERO, x.format());
         let is_fresh = self.state.is_fresh();
         let begun = |chunk: &Moments| chunk.count.simd_gt(zero);
         let all_begun = !is_fresh
             && (0..groups).all(|group| {
                 let chunk = Moments::read(self.state.get(group));
-                (begun(&chunk) | !block.active(group)).to_bitmask() == 0b1111
+                (begun(&chunk) | !block.active(group)).all()
             });
         let head = block.head(HEAD);
-        let share = f64x4::splat(1.0 / head.count() as f64);
+        let share = f64x2::splat(1.0 / head.count() as f64);
         // Whole rows at a time, or the few elements of each channel one by one.
         let by_rows = !all_begun && block.inner == 1;
         if by_rows {
@@ -215,7 +215,7 @@ impl Reduction {
                 };
                 let sum = if by_rows { self.sums[group].sum.value() } else { first(&head) };
                 mean = sum * share;
-                if not_finite(mean) != 0 {
+                if !are_finite(mean) {
                     mean = mean.select_finite(mean, first(&block.head(1)));
                 }
             }
@@ -236,16 +236,15 @@ impl Reduction {
         group: usize,
         elements: &mut Group,
     ) {
-        let count = f64x4::splat(block.count() as f64);
+        let count = f64x2::splat(block.count() as f64);
         let sums = self.sums[group].value();
         let mut merged = Moments::of_block(count, self.shifts[group].center, sums);
         if !self.state.is_fresh() {
             merged = Moments::read(self.state.get(group)).chan(merged);
         }
-        let faint = sums.product.simd_lt(f64x4::splat(x.format().faint));
+        let faint = sums.product.simd_lt(f64x2::splat(x.format().faint));
         let odd = merged.is_poor(count, &sums) | is_infinite(sums.product) | faint;
-        if odd.to_bitmask() != 0 || not_finite(merged.mean()) != 0 || block.lanes_of(group) < LANES
-        {
+        if odd.any() || !are_finite(merged.mean()) || block.lanes_of(group) < PAIR {
             self.settle(x, block, group, elements);
         } else {
             self.state.set(group, &merged);
@@ -259,7 +258,7 @@ impl Reduction {
     fn settle(&mut self, x: &mut dyn Source, block: &Block, group: usize, elements: &mut Group) {
         let chunk = Moments::read(self.state.get(group));
         let active = block.active(group);
-        let count = f64x4::splat(block.count() as f64);
+        let count = f64x2::splat(block.count() as f64);
         let take = |shift, sums| {
             let moments = Moments::of_block(count, shift, sums);
             (moments.mean(), chunk.merge(moments))
@@ -269,7 +268,7 @@ impl Reduction {
         let (mean, mut merged) = take(shift, sums);
 
         let poor = active & merged.is_poor(count, &sums);
-        if poor.to_bitmask() != 0 {
+        if poor.any() {
             shift = poor.select(x.format().round(mean), shift);
             self.shifts[group].center = shift;
             x.set(group, &self.shifts[group..=group]);
@@ -281,16 +280,16 @@ impl Reduction {
         }
 
         let mut ask = active & is_infinite(sums.product);
-        let faint = active & sums.product.simd_lt(f64x4::splat(x.format().faint));
-        if faint.to_bitmask() != 0 {
+        let faint = active & sums.product.simd_lt(f64x2::splat(x.format().faint));
+        if faint.any() {
             // Zeros that a ReLU left, and other constants, are faint, but lost nothing.
-            let mut differs = f64x4::ZERO;
+            let mut differs = f64x2::ZERO;
             elements.each(x.elements(), block, group, &mut |part| {
                 differs = part.lanes().fold(differs, |bits, [x, _]| bits | x.simd_ne(shift));
             });
             ask |= faint & differs;
         }
-        if ask.to_bitmask() != 0 {
+        if ask.any() {
             let careful = chunk.merge(careful(x.elements(), block, group, elements));
             merged = merged.zip(&careful, |rough, fine| ask.select(fine, rough));
         }
@@ -301,8 +300,8 @@ impl Reduction {
     }
 }
 
-fn is_infinite(values: f64x4) -> f64x4 {
-    values.simd_eq(f64x4::splat(f64::INFINITY))
+fn is_infinite(values: f64x2) -> f64x2 {
+    values.simd_eq(f64x2::splat(f64::INFINITY))
 }
 
 /// The block of a group in f64, in two passes: as with weights, all of them 1.
@@ -310,7 +309,7 @@ fn is_infinite(values: f64x4) -> f64x4 {
 fn careful(x: [&dyn Elements; 2], block: &Block, group: usize, elements: &mut Group) -> Moments {
     let mut total = Weighted::EMPTY;
     elements.each(x, block, group, &mut |part| {
-        part.other[..part.len].fill([1.0; LANES]);
+        part.other[..part.len].fill([1.0; PAIR]);
         total = total.merge(Weighted::of(part));
     });
     total.moments

@@ -16,7 +16,7 @@ use crate::lanes::{Element, Format, Real};
 use crate::map::{self, Exact, Formula, Given, Operands, Place, flag};
 use crate::piece::Extent;
 use crate::table::{Coefficients, lanes_from};
-use wide::f64x4;
+use wide::f64x2;
 
 /// What dx needs of all channels of a tile beside the forward's map: slices of equal length.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,7 @@ pub struct Totals<'a> {
 }
 
 impl Totals<'_> {
-    /// Folds four channels from the first on, and says (a bit a lane) which of them need the exact path.
+    /// Folds two channels from the first on, and says (a bit a lane) which of them need the exact path.
     /// B, A and C: where the statistics are frozen, center, scale and shift of an affine map of dy.
     #[inline(always)]
     pub(crate) fn fold(
@@ -40,13 +40,13 @@ impl Totals<'_> {
         format: &Format,
         first: usize,
         variance: &[f64],
-        channel: &Channel<f64x4>,
-        center: f64x4,
-    ) -> ([f64x4; 3], u32) {
-        let zero = f64x4::ZERO;
+        channel: &Channel<f64x2>,
+        center: f64x2,
+    ) -> ([f64x2; 3], u32) {
+        let zero = f64x2::ZERO;
         let slope = channel.gamma * channel.inverse_deviation;
         if self.frozen {
-            return ([zero, format.round(slope), f64x4::splat(-0.0)], 0);
+            return ([zero, format.round(slope), f64x2::splat(-0.0)], 0);
         }
         let [dbeta, dgamma, count, variance] =
             [self.dbeta, self.dgamma, self.count, variance].map(|values| lanes_from(values, first));
@@ -58,11 +58,11 @@ impl Totals<'_> {
 
         // |x-μ| ≤ √m2, so none of the three terms can overflow where the sum does not.
         let reach = (variance * count).sqrt() + lost.abs();
-        let limit = f64x4::splat(format.limit);
-        let infinite = f64x4::splat(f64::INFINITY);
-        let normal = f64x4::splat(format.smallest_normal);
+        let limit = f64x2::splat(format.limit);
+        let infinite = f64x2::splat(f64::INFINITY);
+        let normal = f64x2::splat(format.smallest_normal);
         // Faint or 0 by underflow: no factor of B is 0.
-        let normal64 = f64x4::splat(f64::SMALLEST_NORMAL);
+        let normal64 = f64x2::splat(f64::SMALLEST_NORMAL);
         let faint = distance.abs().simd_lt(normal) | inner.abs().simd_lt(normal64);
         let exact = (distance * reach).abs().simd_ge(limit)
             | inner.abs().simd_ge(limit)

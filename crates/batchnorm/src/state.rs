@@ -4,19 +4,19 @@
 //! order, into the total. Cut at block ends, one push of a whole array and many of its parts
 //! give the same bits.
 
-use crate::lanes::{LANES, Real, Wide};
+use crate::lanes::{PAIR, Real, Wide};
 use crate::view::{Blocking, TILE};
-use wide::f64x4;
+use wide::f64x2;
 
 /// Groups of lanes in a tile.
-pub const GROUPS: usize = TILE / LANES;
+pub const GROUPS: usize = TILE / PAIR;
 /// Most numbers of a state.
 const NUMBERS: usize = 7;
 
-/// The numbers of a state, of four lanes each.
-pub type Numbers = [[f64; LANES]; NUMBERS];
+/// The numbers of a state, of two lanes each.
+pub type Numbers = [[f64; PAIR]; NUMBERS];
 
-/// What a reduction knows of four lanes; of no elements, all of its numbers are 0.
+/// What a reduction knows of two lanes; of no elements, all of its numbers are 0.
 pub trait State: Copy {
     /// Of this state's elements and the other's.
     fn merge(self, other: Self) -> Self;
@@ -109,16 +109,16 @@ impl<R: Real> Sum<R> {
     }
 }
 
-impl Sum<f64x4> {
+impl Sum<f64x2> {
     /// From two numbers.
     #[inline(always)]
-    pub(crate) fn read(high: [f64; LANES], low: [f64; LANES]) -> Self {
-        Self { high: f64x4::new(high), low: f64x4::new(low) }
+    pub(crate) fn read(high: [f64; PAIR], low: [f64; PAIR]) -> Self {
+        Self { high: f64x2::new(high), low: f64x2::new(low) }
     }
 
     /// As two numbers.
     #[inline(always)]
-    pub(crate) fn numbers(self) -> [[f64; LANES]; 2] {
+    pub(crate) fn numbers(self) -> [[f64; PAIR]; 2] {
         [self.high.to_array(), self.low.to_array()]
     }
 
@@ -144,7 +144,7 @@ pub struct Chunked {
     is_fresh: bool,
 }
 
-const NOTHING: Numbers = [[0.0; LANES]; NUMBERS];
+const NOTHING: Numbers = [[0.0; PAIR]; NUMBERS];
 
 impl Chunked {
     /// Of no elements.
@@ -192,7 +192,7 @@ impl Chunked {
 
     /// The states of all that was pushed, of each group of channels; lanes beyond the last are anything.
     pub fn finish<S: State>(&mut self, channels: usize, blocking: Blocking) -> &[Numbers] {
-        let groups = channels.div_ceil(LANES);
+        let groups = channels.div_ceil(PAIR);
         if !self.has_total && blocking.copies == 1 && self.blocks > 0 {
             return &self.chunk[..groups];
         }
@@ -208,10 +208,10 @@ impl Chunked {
     /// Merges the chunk into the total, the copies of a channel from left to right.
     #[inline(never)]
     fn close<S: State>(&mut self, channels: usize, blocking: Blocking) {
-        for group in 0..channels.div_ceil(LANES) {
+        for group in 0..channels.div_ceil(PAIR) {
             let mut merged = S::read(&self.chunk[group]);
             for copy in 1..blocking.copies {
-                let lanes = self.lanes_from(copy * channels + group * LANES);
+                let lanes = self.lanes_from(copy * channels + group * PAIR);
                 merged = merged.merge(S::read(&lanes));
             }
             if self.has_total {
@@ -223,13 +223,13 @@ impl Chunked {
         self.clear_chunk(channels, blocking);
     }
 
-    /// Four lanes of the chunk, of two groups.
+    /// Two lanes of the chunk, of one group or two.
     fn lanes_from(&self, first: usize) -> Numbers {
         let mut lanes = NOTHING;
-        for lane in 0..LANES {
-            let from = &self.chunk[(first + lane) / LANES];
+        for lane in 0..PAIR {
+            let from = &self.chunk[(first + lane) / PAIR];
             for (into, from) in lanes.iter_mut().zip(from) {
-                into[lane] = from[(first + lane) % LANES];
+                into[lane] = from[(first + lane) % PAIR];
             }
         }
         lanes
@@ -239,7 +239,7 @@ impl Chunked {
         self.blocks = 0;
         self.is_fresh = blocking.copies == 1;
         if !self.is_fresh {
-            self.chunk[..(channels * blocking.copies).div_ceil(LANES)].fill(NOTHING);
+            self.chunk[..(channels * blocking.copies).div_ceil(PAIR)].fill(NOTHING);
         }
     }
 }

@@ -10,12 +10,12 @@
 //! added in f64, which keeps what that rounds away where the elements are f64 too.
 
 use crate::block::{Block, Elements};
-use crate::lanes::{Element, Format, LANES, Lanes, Real};
+use crate::lanes::{Element, Format, LANES, Lanes, PAIR, Real};
 use crate::piece::Rows;
-use crate::state::{GROUPS, Sum};
-use crate::view::BLOCK_ROWS;
+use crate::state::Sum;
+use crate::view::{BLOCK_ROWS, TILE};
 use core::ops::Range;
-use wide::f64x4;
+use wide::f64x2;
 
 mod channels_first;
 mod channels_last;
@@ -23,6 +23,9 @@ mod channels_last;
 const MOMENTS: u8 = Terms::Moments as u8;
 const GRADIENT: u8 = Terms::Gradient as u8;
 const MASKED_GRADIENT: u8 = Terms::MaskedGradient as u8;
+
+/// Vectors of lanes in a tile.
+const VECTORS: usize = TILE / LANES;
 
 /// What is summed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,7 +58,7 @@ pub struct Sums<R> {
 }
 
 /// Of all parts of a block.
-pub type Totals = Sums<Sum<f64x4>>;
+pub type Totals = Sums<Sum<f64x2>>;
 
 impl Totals {
     /// Of no elements.
@@ -89,11 +92,23 @@ impl<R: Real> Sums<Sum<R>> {
     }
 }
 
-/// The coefficients of four lanes: c, then a and b of the ReLU.
+/// The coefficients of some lanes: c, then a and b of the ReLU.
 #[derive(Clone, Copy)]
 pub struct Coefficients<V> {
     pub(crate) center: V,
     pub(crate) gate: [V; 2],
+}
+
+/// The same of each of four lanes.
+type Columns<E> = [[E; LANES]; 3];
+
+impl<V: Lanes> Coefficients<V> {
+    /// From their columns.
+    #[inline(always)]
+    fn load(columns: &Columns<V::Element>) -> Self {
+        let [center, scale, shift] = columns.map(V::new);
+        Self { center, gate: [scale, shift] }
+    }
 }
 
 impl<V: Real> Coefficients<V> {
@@ -116,8 +131,8 @@ impl<V: Real> Coefficients<V> {
 /// What a reduction asks of its arrays, whatever their type and layout.
 pub trait Source {
     /// Takes the coefficients of groups from the first on, for all sums to come.
-    fn set(&mut self, first: usize, coefficients: &[Coefficients<f64x4>]);
-    /// Sums the lanes of some groups of a block.
+    fn set(&mut self, first: usize, coefficients: &[Coefficients<f64x2>]);
+    /// Sums the lanes of some groups of a block, and of their neighbours.
     fn sum(&mut self, block: &Block, groups: Range<usize>, into: &mut [Totals]);
     /// The elements one by one.
     fn elements(&self) -> [&dyn Elements; 2];
@@ -129,17 +144,17 @@ pub trait Source {
 
 /// Memory to sum in.
 pub struct Scratch<E: Element> {
-    coefficients: [Coefficients<E::Lanes>; GROUPS],
+    coefficients: [Columns<E>; VECTORS],
     /// Zeros, but within a part.
-    sums: [Sums<E::Lanes>; GROUPS],
+    sums: [Sums<E::Lanes>; VECTORS],
     gathered: [[E; BLOCK_ROWS * LANES]; 2],
 }
 
 impl<E: Element> Scratch<E> {
     /// To be used.
     pub const EMPTY: Self = Self {
-        coefficients: [Coefficients::ZERO; GROUPS],
-        sums: [Sums::<E::Lanes>::ZERO; GROUPS],
+        coefficients: [[[E::ZERO; LANES]; 3]; VECTORS],
+        sums: [Sums::<E::Lanes>::ZERO; VECTORS],
         gathered: [[E::ZERO; BLOCK_ROWS * LANES]; 2],
     };
 }
@@ -157,22 +172,28 @@ pub struct Input<'a, E: Element> {
 }
 
 impl<E: Element> Source for Input<'_, E> {
-    fn set(&mut self, first: usize, coefficients: &[Coefficients<f64x4>]) {
-        let is_masked = self.is_masked();
-        for (to, from) in self.scratch.coefficients[first..].iter_mut().zip(coefficients) {
-            to.center = E::Lanes::from_f64x4(from.center);
-            if is_masked {
-                to.gate = from.gate.map(E::Lanes::from_f64x4);
+    fn set(&mut self, first: usize, coefficients: &[Coefficients<f64x2>]) {
+        for (group, from) in (first..).zip(coefficients) {
+            let [center, scale, shift] =
+                [from.center, from.gate[0], from.gate[1]].map(f64x2::to_array);
+            for lane in 0..PAIR {
+                let (vector, place) = (group * PAIR / LANES, group * PAIR % LANES + lane);
+                let columns = &mut self.scratch.coefficients[vector];
+                columns[0][place] = E::from_f64(center[lane]);
+                columns[1][place] = E::from_f64(scale[lane]);
+                columns[2][place] = E::from_f64(shift[lane]);
             }
         }
     }
 
     fn sum(&mut self, block: &Block, groups: Range<usize>, into: &mut [Totals]) {
-        into[groups.clone()].fill(Totals::EMPTY);
+        let vectors = groups.start * PAIR / LANES..(groups.end * PAIR).div_ceil(LANES);
+        let (into, _) = into.as_chunks_mut();
+        into[vectors.clone()].fill([Totals::EMPTY; 2]);
         if self.channels_last {
-            self.sum_channels_last(block, groups, into);
+            self.sum_channels_last(block, vectors, into);
         } else {
-            self.sum_channels_first(block, groups, into);
+            self.sum_channels_first(block, vectors, into);
         }
     }
 
@@ -196,9 +217,9 @@ fn sum_rows<E: Element>(
     rows: [Rows<'_, E>; 2],
     terms: Terms,
     count: usize,
-    coefficients: &[Coefficients<E::Lanes>],
+    coefficients: &[Columns<E>],
     sums: &mut [Sums<E::Lanes>],
-    into: &mut [Totals],
+    into: &mut [[Totals; 2]],
 ) {
     let sum_part = match terms {
         Terms::Moments => sum_part::<E, MOMENTS>,
@@ -218,10 +239,13 @@ fn sum_rows<E: Element>(
 
 /// Adds sums to those of their parts before, and empties them.
 #[inline(never)]
-fn flush<E: Element>(sums: &mut [Sums<E::Lanes>], into: &mut [Totals]) {
+fn flush<E: Element>(sums: &mut [Sums<E::Lanes>], into: &mut [[Totals; 2]]) {
     for (into, sums) in into.iter_mut().zip(sums) {
-        let (sum, product) = (Sum::new(sums.sum.to_f64x4()), Sum::new(sums.product.to_f64x4()));
-        *into = into.join(Sums { sum, product }, E::IS_NARROW);
+        let pairs = sums.sum.to_pairs().into_iter().zip(sums.product.to_pairs());
+        for (into, (sum, product)) in into.iter_mut().zip(pairs) {
+            *into =
+                into.join(Sums { sum: Sum::new(sum), product: Sum::new(product) }, E::IS_NARROW);
+        }
         *sums = Sums::<E::Lanes>::ZERO;
     }
 }
@@ -232,7 +256,7 @@ fn sum_part<E: Element, const TERMS: u8>(
     [x, dy]: [Rows<'_, E>; 2],
     mut row: usize,
     end: usize,
-    coefficients: &[Coefficients<E::Lanes>],
+    coefficients: &[Columns<E>],
     sums: &mut [Sums<E::Lanes>],
 ) {
     let groups = coefficients.len();
@@ -247,7 +271,7 @@ fn sum_part<E: Element, const TERMS: u8>(
         for group in 0..groups {
             let terms = |x: &[[E; LANES]], dy: &[[E; LANES]]| {
                 let [x, dy] = [E::Lanes::new(x[group]), E::Lanes::new(dy[group])];
-                coefficients[group].terms::<TERMS>(x, dy)
+                Coefficients::<E::Lanes>::load(&coefficients[group]).terms::<TERMS>(x, dy)
             };
             let (a, b, c, d) = (terms(xa, ya), terms(xb, yb), terms(xc, yc), terms(xd, yd));
             let sums = &mut sums[group];
@@ -260,7 +284,8 @@ fn sum_part<E: Element, const TERMS: u8>(
         let (x, dy) = (x.vectors(row, groups), dy.vectors(row, groups));
         for group in 0..groups {
             let [x, dy] = [E::Lanes::new(x[group]), E::Lanes::new(dy[group])];
-            sums[group].push(coefficients[group].terms::<TERMS>(x, dy));
+            sums[group]
+                .push(Coefficients::<E::Lanes>::load(&coefficients[group]).terms::<TERMS>(x, dy));
         }
         row += 1;
     }

@@ -1,14 +1,14 @@
-//! The coefficients of the channels of a tile, folded four channels at a time in f64 and rounded to
+//! The coefficients of the channels of a tile, folded two channels at a time in f64 and rounded to
 //! elements.
 
 use crate::affine::{self, Channels};
-use crate::lanes::{Element, Format, LANES};
+use crate::lanes::{Element, Format, LANES, PAIR};
 use crate::map::{Arrays, Operands};
 use crate::piece::Extent;
 use crate::slope::Totals;
 use crate::vector::Vector;
 use crate::view::{COLUMN, TILE};
-use wide::{f32x4, f64x2, f64x4};
+use wide::{f32x4, f64x2};
 
 /// Rows of fewer elements than this are read several at a time.
 const SHORT: usize = 512;
@@ -116,18 +116,13 @@ impl Table {
         self.exact.fill(false);
     }
 
-    /// The coefficients of `count` channels, one or four, from the first on; a bit of `exact` for each that
+    /// The coefficients of `count` channels, one or two, from the first on; a bit of `exact` for each that
     /// they do not serve.
     #[inline(never)]
-    fn set(&mut self, format: &Format, first: usize, count: usize, lanes: &[f64x4; 3], exact: u32) {
-        let lanes = lanes.map(f64x4::to_array);
-        if count < LANES {
-            self.put(format, first, lanes.map(|[lane, ..]| lane));
-        } else if format.single {
-            self.single[first / 4] = lanes.map(|lanes| lanes.map(|lane| lane as f32));
-        } else {
-            self.double[first / 2] = lanes.map(|[a, b, ..]| [a, b]);
-            self.double[first / 2 + 1] = lanes.map(|[.., c, d]| [c, d]);
+    fn set(&mut self, format: &Format, first: usize, count: usize, lanes: &[f64x2; 3], exact: u32) {
+        let lanes = lanes.map(f64x2::to_array);
+        for lane in 0..count {
+            self.put(format, first + lane, lanes.map(|lanes| lanes[lane]));
         }
         for lane in 0..if exact == 0 { 0 } else { count } {
             self.exact[first + lane] = exact >> lane & 1 != 0;
@@ -186,7 +181,7 @@ impl Coefficients {
         self.slope.clear();
         let mut first = 0;
         while first < count {
-            let step = if count - first < LANES { 1 } else { LANES };
+            let step = PAIR.min(count - first);
             let channel = channels.lanes(first);
             let (affine, exact) = affine::fold_lanes(format, &channel);
             self.affine.set(format, first, step, &affine.columns(), exact);
@@ -205,11 +200,11 @@ impl Coefficients {
     }
 }
 
-/// Four numbers from the first on, or one in every lane where there are fewer.
+/// Two numbers from the first on, or one in both lanes where there is but one.
 #[inline(always)]
-pub(crate) fn lanes_from(values: &[f64], first: usize) -> f64x4 {
+pub(crate) fn lanes_from(values: &[f64], first: usize) -> f64x2 {
     match values[first..].first_chunk() {
-        Some(&four) => f64x4::new(four),
-        None => f64x4::splat(values[first]),
+        Some(&two) => f64x2::new(two),
+        None => f64x2::splat(values[first]),
     }
 }

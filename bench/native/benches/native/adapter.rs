@@ -4,7 +4,7 @@ use crate::work::Shape;
 use batchnorm::affine::{self, Channels};
 use batchnorm::block::Group;
 use batchnorm::gradient::{self, ParameterGradients};
-use batchnorm::lanes::{Element, LANES, f64x4};
+use batchnorm::lanes::{Element, PAIR, f64x2};
 use batchnorm::map::Arrays;
 use batchnorm::moments::{self, Moments};
 use batchnorm::piece::{Array, Extent, Rows};
@@ -92,7 +92,7 @@ impl Kernels {
         self.moments.clear(extent.channels, blocking);
         self.moments.push(&mut x, extent, blocking, &mut self.group);
         let states = self.moments.finish(extent.channels, blocking);
-        for (lane, state) in tile.clone().step_by(LANES).zip(states) {
+        for (lane, state) in tile.clone().step_by(PAIR).zip(states) {
             let (mean, variance) = Moments::read(state).finish();
             write_lanes(&mut to.mean[lane..tile.end], mean);
             write_lanes(&mut to.variance[lane..tile.end], variance);
@@ -128,7 +128,7 @@ impl Kernels {
         self.gradient.clear(&mut source, to.channels(tile.clone()), blocking);
         self.gradient.push(&mut source, extent, blocking, &mut self.group);
         let states = self.gradient.finish(extent.channels, blocking);
-        for (lane, state) in tile.clone().step_by(LANES).zip(states) {
+        for (lane, state) in tile.clone().step_by(PAIR).zip(states) {
             let (dbeta, dgamma) = ParameterGradients::read(state).finish();
             write_lanes(&mut to.dbeta[lane..tile.end], dbeta);
             write_lanes(&mut to.dgamma[lane..tile.end], dgamma);
@@ -179,7 +179,7 @@ fn input<'a>(
 }
 
 /// As many lanes as there are channels.
-fn write_lanes(column: &mut [f64], lanes: f64x4) {
+fn write_lanes(column: &mut [f64], lanes: f64x2) {
     for (number, lane) in column.iter_mut().zip(lanes.to_array()) {
         *number = lane;
     }

@@ -19,14 +19,14 @@ use crate::lanes::{Element, Real, power_of_two};
 use crate::piece::Extent;
 use crate::state::{Chunked, Numbers, State, Sum};
 use crate::view::Blocking;
-use wide::f64x4;
+use wide::f64x2;
 
 /// The moments of elements with weights, whose Σw, unlike a count, is rounded with each addition.
 #[derive(Clone, Copy)]
 pub(super) struct Weighted {
     pub(super) moments: Moments,
     /// Σw, of which the moments have the value.
-    total: Sum<f64x4>,
+    total: Sum<f64x2>,
 }
 
 impl State for Weighted {
@@ -51,7 +51,7 @@ impl State for Weighted {
         // What is empty changes no bit.
         let empty = lighter.moments.count;
         heavier
-            .zip(&Self { moments, total }, |alone, both| empty.select_le(f64x4::ZERO, alone, both))
+            .zip(&Self { moments, total }, |alone, both| empty.select_le(f64x2::ZERO, alone, both))
     }
 
     fn read(numbers: &Numbers) -> Self {
@@ -73,16 +73,16 @@ impl Weighted {
     pub(super) fn of(elements: &mut Group) -> Self {
         let (shift, total) = heaviest(elements);
         let (mut moments, squares) = around(elements, shift);
-        let overflow = squares.simd_eq(f64x4::splat(f64::INFINITY));
-        let faint = squares.simd_lt(f64x4::splat(<f64 as Element>::FAINT));
-        let mut underflow = f64x4::ZERO;
-        if faint.to_bitmask() != 0 {
+        let overflow = squares.simd_eq(f64x2::splat(f64::INFINITY));
+        let faint = squares.simd_lt(f64x2::splat(<f64 as Element>::FAINT));
+        let mut underflow = f64x2::ZERO;
+        if faint.any() {
             for [x, weight] in elements.lanes() {
-                underflow |= faint & x.simd_ne(shift) & weight.simd_gt(f64x4::ZERO);
+                underflow |= faint & x.simd_ne(shift) & weight.simd_gt(f64x2::ZERO);
             }
         }
         for (ask, scale) in [(overflow, power_of_two(-600)), (underflow, power_of_two(600))] {
-            if ask.to_bitmask() != 0 {
+            if ask.any() {
                 let scaled = rescued(elements, shift, scale);
                 moments = moments.zip(&scaled, |plain, scaled| ask.select(scaled, plain));
             }
@@ -91,7 +91,7 @@ impl Weighted {
         Self { moments, total }
     }
 
-    fn zip(&self, other: &Self, number: impl Fn(f64x4, f64x4) -> f64x4) -> Self {
+    fn zip(&self, other: &Self, number: impl Fn(f64x2, f64x2) -> f64x2) -> Self {
         Self {
             moments: self.moments.zip(&other.moments, &number),
             total: self.total.zip(other.total, &number),
@@ -142,8 +142,8 @@ impl Reduction {
 
 /// The heaviest element of each lane, the first of those that weigh the same; and Σw, with what its
 /// additions round away.
-fn heaviest(elements: &Group) -> (f64x4, Sum<f64x4>) {
-    let (mut most, mut heaviest, mut total) = (f64x4::ZERO, f64x4::ZERO, Sum::ZERO);
+fn heaviest(elements: &Group) -> (f64x2, Sum<f64x2>) {
+    let (mut most, mut heaviest, mut total) = (f64x2::ZERO, f64x2::ZERO, Sum::ZERO);
     for [x, weight] in elements.lanes() {
         heaviest = weight.select_le(most, heaviest, x);
         most = weight.select_le(most, most, weight);
@@ -153,7 +153,7 @@ fn heaviest(elements: &Group) -> (f64x4, Sum<f64x4>) {
 }
 
 /// The moments, and Σw(x-μ)², infinite where Σw(x-k)² is.
-fn around(elements: &Group, shift: f64x4) -> (Moments, f64x4) {
+fn around(elements: &Group, shift: f64x2) -> (Moments, f64x2) {
     let [weight, sum, around_shift] = sums(elements, Sum::new(shift));
     let mean = Sum::new(shift).plus(sum / weight);
     let [_, rest, squares] = sums(elements, mean);
@@ -165,8 +165,8 @@ fn around(elements: &Group, shift: f64x4) -> (Moments, f64x4) {
 
 /// Σw, Σw(x-c) and Σw(x-c)², four at a time, so that no rounding is one of many.
 #[inline(never)]
-fn sums(elements: &Group, center: Sum<f64x4>) -> [f64x4; 3] {
-    let zero = f64x4::ZERO;
+fn sums(elements: &Group, center: Sum<f64x2>) -> [f64x2; 3] {
+    let zero = f64x2::ZERO;
     let mut total = [Sum::ZERO; 3];
     let mut lanes = elements.lanes();
     for _ in (0..elements.len).step_by(4) {
@@ -187,8 +187,8 @@ fn sums(elements: &Group, center: Sum<f64x4>) -> [f64x4; 3] {
 
 /// The moments of elements whose squares left the normal range, by way of elements times a power of two.
 #[cold]
-fn rescued(elements: &mut Group, shift: f64x4, scale: f64) -> Moments {
-    let lanes = f64x4::splat(scale);
+fn rescued(elements: &mut Group, shift: f64x2, scale: f64) -> Moments {
+    let lanes = f64x2::splat(scale);
     let kept = elements.x;
     elements.x.as_flattened_mut().iter_mut().for_each(|x| *x *= scale);
     let moments = around(elements, shift * lanes).0;

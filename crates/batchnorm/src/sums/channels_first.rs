@@ -2,10 +2,10 @@
 
 use super::{Coefficients, GRADIENT, Input, MASKED_GRADIENT, MOMENTS, Sums, Terms, Totals, flush};
 use crate::block::Block;
-use crate::lanes::{Element, LANES, Lanes, Real, with_lane};
+use crate::lanes::{Element, LANES, Lanes, PAIR, Real, with_lane};
 use crate::state::Sum;
 use core::ops::Range;
-use wide::f64x4;
+use wide::f64x2;
 
 /// Accumulators, each of which takes four vectors at a time.
 const ACCUMULATORS: usize = 4;
@@ -22,18 +22,16 @@ impl<E: Element> Input<'_, E> {
         &mut self,
         block: &Block,
         groups: Range<usize>,
-        into: &mut [Totals],
+        into: &mut [[Totals; 2]],
     ) {
         for group in groups {
-            for lane in 0..block.lanes_of(group) {
-                let lanes = &self.scratch.coefficients[group];
-                let get = |lanes: E::Lanes| lanes.to_array()[lane];
-                let [scale, shift] = lanes.gate;
-                let gate = [get(scale), get(shift)];
-                let coefficients = Coefficients { center: get(lanes.center), gate };
-                let mut totals = [Totals::EMPTY; ACCUMULATORS];
+            for lane in 0..LANES.min(block.lanes - group * LANES) {
+                let [center, scale, shift] =
+                    self.scratch.coefficients[group].map(|lanes| lanes[lane]);
+                let coefficients = Coefficients { center, gate: [scale, shift] };
+                let mut totals = [[Totals::EMPTY; 2]; ACCUMULATORS];
                 self.sum_lane(block, group * LANES + lane, &coefficients, &mut totals);
-                merge_into::<E>(&mut into[group], lane, &totals);
+                merge_into::<E>(&mut into[group][lane / PAIR], lane % PAIR, &totals);
             }
         }
     }
@@ -44,7 +42,7 @@ impl<E: Element> Input<'_, E> {
         block: &Block,
         lane: usize,
         coefficients: &Coefficients<E>,
-        totals: &mut [Totals; ACCUMULATORS],
+        totals: &mut [[Totals; 2]; ACCUMULATORS],
     ) {
         let Self { rows: [x, dy], terms, scratch, .. } = self;
         let start = lane * block.inner + block.start;
@@ -87,7 +85,7 @@ struct Runs<'a, E: Element> {
     /// How often each may be added to, and was.
     most: usize,
     additions: usize,
-    totals: &'a mut [Totals; ACCUMULATORS],
+    totals: &'a mut [[Totals; 2]; ACCUMULATORS],
 }
 
 type SumRun<E> =
@@ -97,7 +95,7 @@ impl<'a, E: Element> Runs<'a, E> {
     fn new(
         terms: Terms,
         Coefficients { center, gate: [scale, shift] }: Coefficients<E>,
-        totals: &'a mut [Totals; ACCUMULATORS],
+        totals: &'a mut [[Totals; 2]; ACCUMULATORS],
     ) -> Self {
         let sum = match terms {
             Terms::Moments => sum_run::<E, MOMENTS>,
@@ -175,13 +173,15 @@ fn sum_run<E: Element, const TERMS: u8>(
 
 /// Adds lanes up, into one.
 #[inline(never)]
-fn merge_into<E: Element>(into: &mut Totals, lane: usize, parts: &[Totals; ACCUMULATORS]) {
-    let total = parts[1..].iter().fold(parts[0], |total, &part| total.join(part, E::IS_NARROW));
-    let across = |lanes: Sum<f64x4>| {
-        let join = |total: Sum<f64>, lane| total.join(lanes.lane(lane), E::IS_NARROW);
-        (1..LANES).fold(lanes.lane(0), join)
+fn merge_into<E: Element>(into: &mut Totals, lane: usize, parts: &[[Totals; 2]; ACCUMULATORS]) {
+    let lanes = [0, 1].map(|pair| {
+        parts[1..].iter().fold(parts[0][pair], |total, part| total.join(part[pair], E::IS_NARROW))
+    });
+    let across = |[a, b]: [Sum<f64x2>; 2]| {
+        let join = |total: Sum<f64>, lane| total.join(lane, E::IS_NARROW);
+        [a.lane(1), b.lane(0), b.lane(1)].into_iter().fold(a.lane(0), join)
     };
     let set = |lanes, value| with_lane(lanes, lane, value);
-    into.sum = into.sum.zip(across(total.sum), set);
-    into.product = into.product.zip(across(total.product), set);
+    into.sum = into.sum.zip(across(lanes.map(|lanes| lanes.sum)), set);
+    into.product = into.product.zip(across(lanes.map(|lanes| lanes.product)), set);
 }

@@ -2,7 +2,7 @@
 
 use super::{Input, Scratch, Totals, sum_rows};
 use crate::block::Block;
-use crate::lanes::{Element, LANES, Lanes, Real};
+use crate::lanes::{Element, LANES};
 use crate::piece::Rows;
 use core::ops::Range;
 
@@ -11,7 +11,7 @@ impl<E: Element> Input<'_, E> {
         &mut self,
         block: &Block,
         groups: Range<usize>,
-        into: &mut [Totals],
+        into: &mut [[Totals; 2]],
     ) {
         let rows = self.rows.map(|rows| rows.from(block.row, block.copies));
         let Scratch { coefficients, sums, gathered } = &mut self.scratch;
@@ -27,11 +27,11 @@ impl<E: Element> Input<'_, E> {
         // The last group, where it is not whole, filled up with what adds nothing.
         if whole.end < groups.end {
             let group = whole.end;
-            let fill = [coefficients[group].center, E::Lanes::ZERO];
+            let fill = [coefficients[group][0], [E::ZERO; LANES]];
             for ((gathered, rows), fill) in gathered.iter_mut().zip(rows).zip(fill) {
                 let (gathered, _) = gathered.as_chunks_mut::<LANES>();
                 for (row, lanes) in gathered[..block.rows].iter_mut().enumerate() {
-                    *lanes = fill.to_array();
+                    *lanes = fill;
                     let rest = rows.part(row, group * LANES, block.lanes - group * LANES);
                     for (lane, &element) in lanes.iter_mut().zip(rest) {
                         *lane = element;
