@@ -120,6 +120,8 @@ function rustFlags({ targetFeatures, wasmFeatures }) {
   return [
     // What is worth lanes is in lanes: the compiler's own only make scalar rests longer.
     "-Cno-vectorize-loops",
+    // What is called from several places is hardly ever in a hot loop, where what has to be inlined says so itself.
+    "-Cllvm-args=-inline-threshold=50",
     `-Ctarget-feature=${targetFeatures}`,
     "-Clink-arg=--no-check-features",
     `-Clink-arg=--features=${wasmFeatures.join(",")}`,
