@@ -1,7 +1,8 @@
 // Batch normalization on real data: a network learns to read handwritten digits with it and without it, from the same
 // weights and on the same batches, at several learning rates.
 
-import { readDigits, split, standardizer } from "./data.ts"
+import { readDigits } from "./data.ts"
+import { split, standardizer } from "./images.ts"
 import { help, OptionError, type Options, parseOptions } from "./options.ts"
 import { plainLines } from "./plain-lines.ts"
 import { closingLines } from "./summary.ts"

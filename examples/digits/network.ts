@@ -1,4 +1,4 @@
-import { BatchNorm } from "batchnorm"
+import { BatchNorm, type BatchNormOptions } from "batchnorm"
 import { Dense, descend } from "./dense.ts"
 import { crossEntropy, softmax } from "./loss.ts"
 import { type Matrix, zeros } from "./matrix.ts"
@@ -22,11 +22,9 @@ class HiddenLayer {
   #x: Matrix | undefined
   #h: Matrix | undefined
 
-  constructor(inputs: number, outputs: number, batchNorm: boolean, random: Random) {
-    this.dense = new Dense(inputs, outputs, !batchNorm, random)
-    // A test image is judged by the running statistics, a moving average over the batches. With 24 batches an epoch the
-    // default momentum, 0.99, would hold on to the initial ones for too long: after four epochs they would still weigh 38 %.
-    this.norm = batchNorm ? new BatchNorm(outputs, { momentum: 0.9 }) : null
+  constructor(inputs: number, outputs: number, norm: BatchNormOptions | null, random: Random) {
+    this.dense = new Dense(inputs, outputs, !norm, random)
+    this.norm = norm && new BatchNorm(outputs, norm)
   }
 
   forward(x: Matrix): Matrix {
@@ -39,11 +37,11 @@ class HiddenLayer {
     return this.#h
   }
 
-  /** For test images: the running statistics in place of the batch's. */
+  /** s3, or s, for test images: the running statistics in place of the batch's. */
   infer(x: Matrix): Matrix {
     const { dense, norm } = this
     const s1 = dense.forward(x)
-    return relu(norm ? this.#timed(() => norm.infer(s1, { out: s1 })) : s1)
+    return norm ? this.#timed(() => norm.infer(s1, { out: s1 })) : s1
   }
 
   /** Takes one step of SGD in w and in γ and β, or b, and gives dx. */
@@ -71,10 +69,13 @@ export class Network {
   readonly hidden: readonly HiddenLayer[]
   readonly output: Dense
 
-  /** `sizes`: inputs, each hidden layer, outputs. Both kinds draw the same weights from the same `random`. */
-  constructor(sizes: readonly number[], batchNorm: boolean, random: Random) {
+  /**
+   * @param sizes inputs, each hidden layer, outputs
+   * @param norm of each hidden layer; null: without batch norm. Both kinds draw the same weights from the same `random`.
+   */
+  constructor(sizes: readonly number[], norm: BatchNormOptions | null, random: Random) {
     const layers = sizes.slice(1).map((outputs, i) => [sizes[i]!, outputs] as const)
-    this.hidden = layers.slice(0, -1).map(([inputs, outputs]) => new HiddenLayer(inputs, outputs, batchNorm, random))
+    this.hidden = layers.slice(0, -1).map(([inputs, outputs]) => new HiddenLayer(inputs, outputs, norm, random))
     this.output = new Dense(...layers.at(-1)!, true, random)
   }
 
@@ -87,9 +88,13 @@ export class Network {
     return loss
   }
 
-  /** The probability of each class, per image. */
-  infer(x: Matrix): Matrix {
-    const h = this.hidden.reduce((input, layer) => layer.infer(input), x)
+  /** The probability of each class, per image. `see` is shown what each hidden layer gives to its ReLU. */
+  infer(x: Matrix, see?: (s3: Matrix, layer: number) => void): Matrix {
+    const h = this.hidden.reduce((input, layer, i) => {
+      const s3 = layer.infer(input)
+      see?.(s3, i)
+      return relu(s3)
+    }, x)
     return softmax(this.output.forward(h))
   }
 

@@ -2,7 +2,8 @@
 // (images) of 64 columns (pixels). Each line stands under its TensorFlow equivalent.
 
 import { batchNormalization, moments } from "batchnorm"
-import { pixels, readDigits } from "../digits/data.ts"
+import { readDigits } from "../digits/data.ts"
+import { pixels } from "../digits/images.ts"
 import { printAll, printByColumn } from "./print.ts"
 
 const data = readDigits().x
