@@ -1,5 +1,6 @@
+import { enter, leave } from "./allocations.ts"
 import { DisposedError, OutOfMemoryError } from "./errors.ts"
-import { attach, enter, float32, leave } from "./memory.ts"
+import { attach, float32 } from "./memory.ts"
 import { checkShape, elements } from "./options/arrays.ts"
 import { checkOneOf } from "./options/settings.ts"
 import type { FloatArray, NdArray } from "./types.ts"

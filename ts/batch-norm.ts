@@ -414,7 +414,7 @@ export class BatchNorm {
   state(convention?: Convention): State {
     const names = checkConvention(convention, this.convention)
     // An average of batches goes on from those that it is of.
-    const isCounted = this.momentum === null && conventions[names].names.batches !== null
+    const isCounted = this.momentum === null && conventions[names].names.length > 4
     const skips = isCounted ? checkSameSkips(this.#skips) : 0
     return stateOf(this, this.#batches - skips, names)
   }

@@ -2,14 +2,14 @@
 export type Convention = "keras" | "torch" | "onnx" | "tf-fused"
 
 /** What a framework calls the state of a layer, in the order of its files. */
-export interface StateNames {
-  readonly gamma: string
-  readonly beta: string
-  readonly runningMean: string
-  readonly runningVariance: string
-  /** How many batches the running statistics have followed; null: its state does not say. */
-  readonly batches: string | null
-}
+export type StateNames = readonly [
+  gamma: string,
+  beta: string,
+  runningMean: string,
+  runningVariance: string,
+  /** How many batches the running statistics have followed; none: its state does not say. */
+  batches?: string,
+]
 
 /**
  * The count up to which a channel counts as having one element, hence no unbiased variance: weights that were normalized
@@ -50,7 +50,7 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     singleElement: "allow",
     rankOne: false,
     unused: "left out",
-    names: named("gamma", "beta", "moving_mean", "moving_variance"),
+    names: ["gamma", "beta", "moving_mean", "moving_variance"],
   },
   torch: {
     axis: 1,
@@ -62,7 +62,7 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     singleElement: "throw",
     rankOne: false,
     unused: "left out together",
-    names: named("weight", "bias", "running_mean", "running_var", "num_batches_tracked"),
+    names: ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"],
   },
   onnx: {
     axis: 1,
@@ -74,7 +74,7 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     singleElement: "allow",
     rankOne: true,
     unused: "written",
-    names: named("scale", "B", "input_mean", "input_var"),
+    names: ["scale", "B", "input_mean", "input_var"],
   },
   "tf-fused": {
     axis: -1,
@@ -86,18 +86,8 @@ export const conventions: Readonly<Record<Convention, Meaning>> = {
     singleElement: "allow",
     rankOne: false,
     unused: "written",
-    names: named("scale", "offset", "mean", "variance"),
+    names: ["scale", "offset", "mean", "variance"],
   },
-}
-
-function named(
-  gamma: string,
-  beta: string,
-  runningMean: string,
-  runningVariance: string,
-  batches: string | null = null,
-): StateNames {
-  return { gamma, beta, runningMean, runningVariance, batches }
 }
 
 /** Which of its parameters a layer uses: γ with `scale`, β with `center`. */

@@ -12,14 +12,14 @@ interface Layer extends Uses {
 
 /** Copies, by the names of a framework and in the order of its files. */
 export function stateOf(layer: Layer, batches: number, convention: Convention): State {
-  const { names } = conventions[convention]
+  const [gamma, beta, runningMean, runningVariance, count] = conventions[convention].names
   const has = parametersOf(convention, layer)
-  const { scale, center, channels, runningMean, runningVariance } = layer
+  const { scale, center, channels } = layer
   const state: State = {}
-  if (has.gamma) state[names.gamma] = scale ? layer.gamma.slice() : new Float64Array(channels).fill(1)
-  if (has.beta) state[names.beta] = center ? layer.beta.slice() : new Float64Array(channels)
-  state[names.runningMean] = runningMean.slice()
-  state[names.runningVariance] = runningVariance.slice()
-  if (names.batches !== null) state[names.batches] = batches
+  if (has.gamma) state[gamma] = scale ? layer.gamma.slice() : new Float64Array(channels).fill(1)
+  if (has.beta) state[beta] = center ? layer.beta.slice() : new Float64Array(channels)
+  state[runningMean] = layer.runningMean.slice()
+  state[runningVariance] = layer.runningVariance.slice()
+  if (count) state[count] = batches
   return state
 }

@@ -28,6 +28,7 @@ const order = [
   ["options/arrays", "options/settings"],
   ["options/describe"],
   ["conventions"],
+  ["allocations"],
   ["memory"],
   ["wasm"],
   ["broadcast", "json", "errors", "types", "printable", "generated/"],

@@ -63,19 +63,28 @@ function checkNumberArray(
 }
 
 /** Whether a list is typed and holds numbers, whatever they are. */
-export function isNumeric(list: ArrayLike<unknown>): boolean {
+function isNumeric(list: ArrayLike<unknown>): boolean {
   const tag = tagOf(list)
   return tag === "Float64Array" || /^(Int|Uint|Float)/.test(tag)
 }
 
-/** Numbers that stay what they are judged to be: typed ones, or a copy of others, whose reading may run code of the user's. */
-function settled(list: ArrayLike<number>, name: string): ArrayLike<number> {
-  if (isNumeric(list)) return list
+/**
+ * Numbers that stay what they are judged to be: typed ones, or a copy of others, whose reading may run code of the user's.
+ * `flags`: true and false are numbers too.
+ */
+export function settled(
+  list: ArrayLike<number | boolean>,
+  name: string,
+  expected = "a number",
+  flags = false,
+): ArrayLike<number> {
+  if (isNumeric(list)) return list as ArrayLike<number>
   const numbers: number[] = []
   for (let index = 0; index < list.length; index++) {
     const number = list[index]
-    if (typeof number !== "number") throw new ArgumentError(`${name}[${index}]`, "a number", describe(number))
-    numbers.push(number)
+    if (typeof number !== "number" && !(flags && typeof number === "boolean"))
+      throw new ArgumentError(`${name}[${index}]`, expected, describe(number))
+    numbers.push(+number)
   }
   return Float64Array.from(numbers)
 }

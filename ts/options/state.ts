@@ -1,4 +1,4 @@
-import { type Convention, conventions, parametersOf, type StateNames, type Uses } from "../conventions.ts"
+import { type Convention, conventions, parametersOf, type Uses } from "../conventions.ts"
 import { ArgumentError, ShapeError, StateError } from "../errors.ts"
 import type { LoadableState, PerChannel, Vector } from "../types.ts"
 import { describe } from "./describe.ts"
@@ -23,8 +23,8 @@ interface Loaded {
 
 /** A state by the names of a framework, that this layer can use. */
 export function checkState(state: LoadableState, layer: Layer, convention: Convention): Loaded {
-  const { names } = conventions[convention]
-  if (layer.momentum === null && names.batches === null) {
+  const [gammaName, betaName, meanName, varianceName, batchesName] = conventions[convention].names
+  if (layer.momentum === null && !batchesName) {
     throw new ArgumentError(
       "convention",
       'one whose state says how many batches it has seen ("torch"), for a momentum of null to go on averaging',
@@ -40,25 +40,25 @@ export function checkState(state: LoadableState, layer: Layer, convention: Conve
     return copy
   }
   const due = parametersOf(convention, usedOrGiven(layer, entries, convention))
-  const gamma = due.gamma ? vector(names.gamma, unlessOff("scale", convention)) : undefined
-  const beta = due.beta ? vector(names.beta, unlessOff("center", convention)) : undefined
-  if (gamma && !layer.scale) checkUnused(gamma, 1, `state.${names.gamma}`, "scale")
-  if (beta && !layer.center) checkUnused(beta, 0, `state.${names.beta}`, "center")
-  const runningMean = vector(names.runningMean)
-  const runningVariance = vector(names.runningVariance)
-  checkVariances(runningVariance, `state.${names.runningVariance}`)
+  const gamma = due.gamma ? vector(gammaName, unlessOff("scale", convention)) : undefined
+  const beta = due.beta ? vector(betaName, unlessOff("center", convention)) : undefined
+  if (gamma && !layer.scale) checkUnused(gamma, 1, `state.${gammaName}`, "scale")
+  if (beta && !layer.center) checkUnused(beta, 0, `state.${betaName}`, "center")
+  const runningMean = vector(meanName)
+  const runningVariance = vector(varianceName)
+  checkVariances(runningVariance, `state.${varianceName}`)
   return {
     gamma: layer.scale ? gamma : undefined,
     beta: layer.center ? beta : undefined,
     runningMean,
     runningVariance,
-    batches: names.batches === null ? undefined : checkBatches(entries.get(names.batches), `state.${names.batches}`),
+    batches: batchesName ? checkBatches(entries.get(batchesName), `state.${batchesName}`) : undefined,
   }
 }
 
 /** A parameter that the layer does not use counts where it is there all the same. */
 function usedOrGiven(layer: Uses, entries: ReadonlyMap<string, unknown>, convention: Convention): Uses {
-  const { gamma, beta } = conventions[convention].names
+  const [gamma, beta] = conventions[convention].names
   return { scale: layer.scale || entries.has(gamma), center: layer.center || entries.has(beta) }
 }
 
@@ -83,7 +83,7 @@ function checkEntries(state: LoadableState, convention: Convention): ReadonlyMap
     throw new ArgumentError("state", `an object: ${contents(convention)}`, `${describe(state)}${hint}`)
   }
   const entries = new Map(Object.entries(state).filter(([, value]) => value !== undefined && value !== null))
-  const known = listed(conventions[convention].names)
+  const known: readonly (string | undefined)[] = conventions[convention].names
   for (const [name, value] of entries) {
     if (!known.includes(name)) {
       const hints = hintsFor([...entries.keys()], convention).map((hint) => `: ${hint}`)
@@ -101,7 +101,7 @@ function hintsFor(keys: readonly string[], convention: Convention): string[] {
   if (bare.some((key) => /[./]/.test(key))) return ["pass the entries of one layer, named without its prefix"]
   const other = (Object.keys(conventions) as Convention[]).find((each) => {
     const { names } = conventions[each]
-    return each !== convention && bare.includes(names.runningMean) && bare.every((key) => listed(names).includes(key))
+    return each !== convention && bare.includes(names[2]) && bare.every((key) => names.includes(key))
   })
   return [
     ...(prefix === "" ? [] : [`name them by the part after "${prefix}"`]),
@@ -132,12 +132,8 @@ function exactly(value: unknown): unknown {
   return typeof value === "bigint" && BigInt.asUintN(53, value) === value ? Number(value) : value
 }
 
-function listed({ gamma, beta, runningMean, runningVariance, batches }: StateNames): string[] {
-  return [gamma, beta, runningMean, runningVariance, ...(batches === null ? [] : [batches])]
-}
-
 function contents(convention: Convention): string {
-  return `"${convention}" has ${listed(conventions[convention].names).join(", ")}`
+  return `"${convention}" has ${conventions[convention].names.join(", ")}`
 }
 
 /** How many batches the channels skipped, where one number says it of all. */

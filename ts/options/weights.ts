@@ -4,8 +4,8 @@ import type { Maybe, Weights } from "../types.ts"
 import { partLength, readPart, type Weighting } from "../weighting.ts"
 import { elements } from "./arrays.ts"
 import { hasAxis } from "./axes.ts"
-import { describe, shapeText } from "./describe.ts"
-import { broadcasts, checkList, isNumeric } from "./numbers.ts"
+import { shapeText } from "./describe.ts"
+import { broadcasts, checkList, settled } from "./numbers.ts"
 
 /**
  * Weights of the elements of an x of this shape, or none; `kept` are the axes of the statistics. Those must have more
@@ -25,7 +25,7 @@ export function checkWeights(
     throw new ShapeError("weights", expected, `${shapeText(own)}${hint}`)
   }
   const name = "data" in weights ? "weights.data" : "weights"
-  const data = isNumeric(list) ? (list as ArrayLike<number>) : settled(list, name)
+  const data = settled(list, name, weight, true)
   const { largest, least } = checkEach(data, name)
   // Powers of two beyond 2^±1000 would overflow themselves.
   const exponent = largest > 0 ? Math.max(-1000, Math.min(1000, Math.floor(Math.log2(largest)))) : 0
@@ -68,6 +68,7 @@ function checkTotals(totals: Float64Array, above: number | undefined): void {
 }
 
 const smallestNormal = 2 ** -1022
+const weight = "true, false or a finite weight from 0 on"
 
 /** Finite numbers from 0 on; the largest, and the least of those above 0. */
 function checkEach(data: ArrayLike<number>, name: string): { largest: number; least: number } {
@@ -76,28 +77,14 @@ function checkEach(data: ArrayLike<number>, name: string): { largest: number; le
   for (let start = 0; start < data.length; start += partLength) {
     const weights = readPart(data, start)
     for (let index = 0; index < weights.length; index++) {
-      const weight = weights[index] as number
-      if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY)) throw notWeight(weight, start + index, name)
-      if (weight > largest) largest = weight
-      if (weight < least && weight > 0) least = weight
+      const value = weights[index] as number
+      if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
+        throw new ArgumentError(`${name}[${start + index}]`, weight, `${value}`)
+      if (value > largest) largest = value
+      if (value < least && value > 0) least = value
     }
   }
   return { largest, least }
-}
-
-/** A copy of what is not typed, as numbers: reading it may run code of the user's. */
-function settled(list: ArrayLike<unknown>, name: string): Float64Array {
-  const numbers = new Float64Array(list.length)
-  for (let index = 0; index < numbers.length; index++) {
-    const weight = list[index]
-    if (typeof weight !== "number" && typeof weight !== "boolean") throw notWeight(weight, index, name)
-    numbers[index] = Number(weight)
-  }
-  return numbers
-}
-
-function notWeight(weight: unknown, index: number, name: string): ArgumentError {
-  return new ArgumentError(`${name}[${index}]`, "true, false or a finite weight from 0 on", describe(weight))
 }
 
 /** Σw of each statistic, as plain sums: exact for masks, and near enough to judge by. */
