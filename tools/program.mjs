@@ -5,26 +5,26 @@ export const inColour = Boolean(process.stdout.isTTY) && !process.env.CI
 const colours = inColour ? { CARGO_TERM_COLOR: "always", FORCE_COLOR: "1" } : { NO_COLOR: "1" }
 
 /**
- * Runs a program in the root of the project, its output shown as it comes.
+ * Runs a program in the root of the project, its output shown as it comes unless it is quiet.
  * @param {string} name
  * @param {string[]} args
- * @param {{ env?: Record<string, string> }} [options]
+ * @param {{ env?: Record<string, string>, cwd?: string, quiet?: boolean }} [options]
  * @returns {Promise<{ code: number, output: string }>} the output without colours
  */
-export function program(name, args, { env = {} } = {}) {
+export function program(name, args, { env = {}, cwd = root, quiet = false } = {}) {
   return new Promise((resolve) => {
     const child = spawn(name, args, {
-      cwd: root,
+      cwd,
       env: environment({ ...colours, ...env }),
       stdio: ["ignore", "pipe", "pipe"],
     })
     let output = ""
     child.stdout.on("data", (chunk) => {
-      process.stdout.write(chunk)
+      if (!quiet) process.stdout.write(chunk)
       output += chunk
     })
     child.stderr.on("data", (chunk) => {
-      process.stderr.write(chunk)
+      if (!quiet) process.stderr.write(chunk)
       output += chunk
     })
     child.once("error", (error) => {

@@ -1,0 +1,46 @@
+import { execFile } from "node:child_process"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { root } from "./set-up/environment.mjs"
+
+const run = promisify(execFile)
+
+/** @typedef {{ filename: string, size: number, unpackedSize: number, files: { path: string, size: number }[] }} Contents */
+/** @typedef {{ tarball: string, contents: Contents, consumer: string }} Packed */
+
+/** @type {Promise<Packed> | undefined} */
+let done
+
+/**
+ * Packs the package, once for all who ask, and unpacks it as it would be installed: into the
+ * node_modules of a project that lies elsewhere, so that nothing of this one can help.
+ * @returns {Promise<Packed>} until the process ends
+ */
+export function packed() {
+  done ??= pack()
+  return done
+}
+
+/** @returns {Promise<Packed>} */
+async function pack() {
+  const folder = mkdtempSync(join(tmpdir(), "batchnorm-packed-"))
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
+  const args = ["pack", "--ignore-scripts", "--json", "--loglevel=error", "--pack-destination", folder]
+  const { stdout } = await run("npm", args, { cwd: root })
+  const [contents] = JSON.parse(stdout)
+  const tarball = join(folder, contents.filename)
+  const consumer = join(folder, "consumer")
+  const installed = join(consumer, "node_modules", contents.name)
+  mkdirSync(installed, { recursive: true })
+  await run("tar", ["--extract", "--file", tarball, "--strip-components=1", "--directory", installed])
+  return { tarball, contents, consumer }
+}
+
+/** @returns {string[]} what can be imported from the package as a module, by the names that a consumer writes */
+export function entries() {
+  const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+  const modules = Object.keys(exports).filter((entry) => typeof exports[entry] === "object")
+  return modules.map((entry) => name + entry.slice(1))
+}
