@@ -32,7 +32,7 @@ export async function checkTypes() {
     }
   }
   // Beside others an entry may live on what those bring along.
-  for (const name of entries()) {
+  for (const name of entries) {
     const project = join(consumer, "alone", name)
     writeProject(project, { "alone.ts": `export * from "${name}"\n` })
     const claim = `${name} alone, TypeScript 7, without dom`
@@ -72,7 +72,7 @@ async function compile({ compiler, project, resolution, library }) {
  */
 function writeConsumer(folder, resolution) {
   cpSync(join(root, "test/types"), folder, { recursive: true })
-  const names = entries()
+  const names = entries
   const all = names.map((_, index) => `entry${index}`).join(", ")
   const imports = names.map((name, index) => `import * as entry${index} from "${name}"\n`)
   const requires = names.map((name, index) => `import entry${index} = require("${name}")\n`)

@@ -1,5 +1,7 @@
-// Formatting, lints and types of Rust and TypeScript: npm run check
+// Formatting, lints and types of Rust and TypeScript, the package and its size: npm run check
 import { pathToFileURL } from "node:url"
+import { checkPackage } from "./check-package.mjs"
+import { checkSize } from "./check-size.mjs"
 import { checkTypes } from "./check-types.mjs"
 import { inColour, program } from "./program.mjs"
 import { one, runAll } from "./tally.mjs"
@@ -30,6 +32,8 @@ export const checks = [
   command("TypeScript types, everything", "tsc", ["-p", "tsconfig.json"]),
   command("TypeScript types, the package alone", "tsc", ["-p", "tsconfig.package.json", "--noEmit"]),
   { title: "TypeScript types, as consumers see them", run: checkTypes },
+  { title: "the packed package", run: checkPackage },
+  { title: "the size of what a page loads", run: checkSize },
   command("TypeScript formatting and lints", "biome", [
     "ci",
     "--error-on-warnings",

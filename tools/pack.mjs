@@ -38,9 +38,13 @@ async function pack() {
   return { tarball, contents, consumer }
 }
 
-/** @returns {string[]} what can be imported from the package as a module, by the names that a consumer writes */
-export function entries() {
-  const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
-  const modules = Object.keys(exports).filter((entry) => typeof exports[entry] === "object")
-  return modules.map((entry) => name + entry.slice(1))
-}
+const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+const isModule = (/** @type {string} */ path) => typeof exports[path] === "object"
+
+/** What can be imported from the package as a module, by the names that a consumer writes. */
+export const entries = Object.keys(exports)
+  .filter(isModule)
+  .map((path) => name + path.slice(1))
+
+/** What of its exports is a file and no module, as "./kernel.wasm". */
+export const files = Object.keys(exports).filter((path) => !isModule(path))

@@ -2,7 +2,6 @@
 import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { checks } from "./check.mjs"
-import { checkSize } from "./check-size.mjs"
 import { checkWasm } from "./check-wasm.mjs"
 import { program } from "./program.mjs"
 import { toolsFolder } from "./set-up/environment.mjs"
@@ -12,7 +11,6 @@ process.exitCode = await runAll([
   ...checks,
   { title: "Rust tests", run: cargoTest },
   { title: "the shipped wasm", run: checkWasm },
-  { title: "the size of what a page loads", run: checkSize },
   { title: "TypeScript tests, in Node and Chromium", run: vitest },
 ])
 
