@@ -17,9 +17,17 @@ const shared: UserConfig = {
   failOnWarn: true,
 }
 
+// The entry for workerd imports the file that lies beside it in dist.
+const kernelBeside = {
+  name: "kernel-beside",
+  resolveId: (id: string) => (id.endsWith("/kernel_bg.wasm") ? { id: "./kernel.wasm", external: true } : null),
+}
+
 // One configuration each: a shared chunk would be a second file to load for everybody.
 export default defineConfig([
   { ...shared, entry: { index: "ts/entry/index.ts" } },
   { ...shared, entry: { "no-simd": "ts/entry/no-simd.ts" } },
   { ...shared, entry: { slim: "ts/entry/slim.ts" } },
+  // Its declarations are those of index.
+  { ...shared, entry: { "index.workerd": "ts/entry/index.workerd.ts" }, dts: false, plugins: [kernelBeside] },
 ])

@@ -6,9 +6,11 @@ import { fingerprint, isStamped, stamped } from "./set-up/fingerprint.mjs"
 
 const name = "package"
 const entries = ["index", "no-simd", "slim"]
-const outputs = ["kernel.wasm", ...entries.flatMap((entry) => [`${entry}.js`, `${entry}.d.ts`])].map(
-  (file) => `dist/${file}`,
-)
+const outputs = [
+  "kernel.wasm",
+  "index.workerd.js",
+  ...entries.flatMap((entry) => [`${entry}.js`, `${entry}.d.ts`]),
+].map((file) => `dist/${file}`)
 const inputs = () =>
   fingerprint([
     "ts",

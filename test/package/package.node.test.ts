@@ -40,6 +40,7 @@ test("the tarball holds the built package, its licences and nothing else", () =>
   expect(readdirSync(join(installed, "dist")).sort()).toEqual([
     "index.d.ts",
     "index.js",
+    "index.workerd.js",
     "kernel.wasm",
     "no-simd.d.ts",
     "no-simd.js",

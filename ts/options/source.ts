@@ -1,4 +1,4 @@
-import { ArgumentError } from "../errors.ts"
+import { ArgumentError, UnsupportedError } from "../errors.ts"
 import type { Source } from "../wasm.ts"
 import { describe, typeName } from "./describe.ts"
 
@@ -17,6 +17,15 @@ export function checkSyncSource(source: unknown, expected = "a WebAssembly.Modul
   if (ArrayBuffer.isView(source) || isBuffer(source)) return checkCode(source as BufferSource)
   if (typeName(Object(source)) === "WebAssembly.Module") return source as WebAssembly.Module
   throw new ArgumentError("source", expected, describe(source))
+}
+
+/** What `import … from "./kernel.wasm"` is where workerd loads it. */
+export function checkImported(file: object): WebAssembly.Module {
+  const module = "default" in file ? file.default : undefined
+  if (typeName(Object(module)) === "WebAssembly.Module") return module as WebAssembly.Module
+  throw new UnsupportedError(
+    `the import of kernel.wasm is no WebAssembly.Module here but ${describe(module)}: the condition "workerd", which chose this file, is for Cloudflare's workerd; leave it out elsewhere`,
+  )
 }
 
 /** Bytes that begin as WebAssembly does, which an error page does not. */
