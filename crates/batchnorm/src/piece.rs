@@ -40,7 +40,7 @@ impl<'a, T> Array<'a, T> {
     /// The rows of one outer.
     #[inline]
     pub fn outer(&self, index: usize) -> Rows<'a, T> {
-        Rows { data: &self.data[index * self.outer_stride..], stride: self.row_stride }
+        Rows::new(self.data, index * self.outer_stride, self.row_stride)
     }
 }
 
@@ -65,32 +65,38 @@ impl<'a, T> Rows<'a, T> {
     /// The elements from `start` on, `stride` from a row to the next.
     #[inline(always)]
     pub fn new(data: &'a [T], start: usize, stride: usize) -> Self {
-        Self { data: &data[start..], stride }
+        Self { data: from(data, start), stride }
     }
 
     /// The elements `start..start + len` of a row.
     #[inline(always)]
     pub fn part(&self, row: usize, start: usize, len: usize) -> &'a [T] {
-        &self.data[row * self.stride + start..][..len]
+        part(self.data, row * self.stride + start, len)
     }
 
     /// So many groups of lanes of a row.
     #[inline(always)]
     pub fn vectors(&self, row: usize, groups: usize) -> &'a [[T; LANES]] {
-        &self.data[row * self.stride..].as_chunks().0[..groups]
+        part(from(self.data, row * self.stride).as_chunks().0, 0, groups)
     }
 
     /// From this row on, with `copies` of its rows (which must lie without gaps) read as one.
     #[inline]
     pub fn from(&self, row: usize, copies: usize) -> Self {
-        Self { data: &self.data[row * self.stride..], stride: self.stride * copies }
+        Self::new(self.data, row * self.stride, self.stride * copies)
     }
 }
 
 /// `len` elements from `start` on.
 #[inline(always)]
 pub(crate) fn part<T>(elements: &[T], start: usize, len: usize) -> &[T] {
-    elements.get(start..).and_then(|rest| rest.get(..len)).unwrap_or_else(|| outside())
+    from(elements, start).get(..len).unwrap_or_else(|| outside())
+}
+
+/// The elements from `start` on.
+#[inline(always)]
+fn from<T>(elements: &[T], start: usize) -> &[T] {
+    elements.get(start..).unwrap_or_else(|| outside())
 }
 
 /// One panic for all: each of its own would carry its place in the source along.

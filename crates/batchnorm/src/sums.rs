@@ -11,7 +11,7 @@
 
 use crate::block::{Block, Elements};
 use crate::lanes::{Element, Format, LANES, Lanes, PAIR, Real};
-use crate::piece::Rows;
+use crate::piece::{Rows, outside};
 use crate::state::Sum;
 use crate::view::{BLOCK_ROWS, TILE};
 use core::ops::Range;
@@ -260,7 +260,11 @@ fn sum_part<E: Element, const TERMS: u8>(
     sums: &mut [Sums<E::Lanes>],
 ) {
     let groups = coefficients.len();
-    let sums = &mut sums[..groups];
+    let Some(sums) = sums.get_mut(..groups) else { outside() };
+    // Else the loops over no group would be compiled too.
+    if groups == 0 {
+        return;
+    }
     while row + 4 <= end {
         let (xa, xb) = (x.vectors(row, groups), x.vectors(row + 1, groups));
         let (xc, xd) = (x.vectors(row + 2, groups), x.vectors(row + 3, groups));
