@@ -275,9 +275,8 @@ const usualNames = ["dx", "dgamma", "dbeta"]
 function sumTile(inputs: number, gated: boolean, relu: number, residual: number): void {
   while (nextPiece()) {
     load(inputs, 0)
-    const epsilon = epsilonOfCall[0] as number
-    if (gated) kernel.bn_gate(double, relu, residual, inputs & weightsUse ? 1 : 0, epsilon, begin)
-    kernel.bn_parameter_gradients(double, gated ? 0 : relu, epsilon, begin, end)
+    if (gated) kernel.bn_gate(double, relu, residual, inputs & weightsUse ? 1 : 0, epsilonOfCall[0] as number, begin)
+    kernel.bn_parameter_gradients(double, gated ? 0 : relu, epsilonOfCall[0] as number, begin, end)
   }
 }
 
@@ -294,9 +293,9 @@ function mapTile(
   const weighted = inputs & weightsUse ? 1 : 0
   while (nextPiece()) {
     load(inputs | (outputs & outUse), held)
-    const epsilon = epsilonOfCall[0] as number
-    if (gated) kernel.bn_gate(double, relu, residual, weighted, epsilon, begin)
-    if (outputs & outUse) kernel.bn_dx(double, gated ? 0 : relu, frozen, frozen ? 0 : weighted, epsilon, begin)
+    if (gated) kernel.bn_gate(double, relu, residual, weighted, epsilonOfCall[0] as number, begin)
+    if (outputs & outUse)
+      kernel.bn_dx(double, gated ? 0 : relu, frozen, frozen ? 0 : weighted, epsilonOfCall[0] as number, begin)
     store(outputs)
   }
 }

@@ -57,8 +57,8 @@ export function copy(array: FloatArray, start: number, length: number, address: 
   traffic[isOut ? "out" : "in"] += length * bytes
 }
 
-// Below this a loop beats the cost of a subarray.
-const shortRun = 24
+/** Runs shorter than this a loop copies sooner than a call of the engine, or the view that it needs. */
+export const shortRun = 24
 
 /** Whether a view is of the library's memory. */
 export function isOurs(view: ArrayBufferView): boolean {

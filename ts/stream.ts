@@ -11,7 +11,18 @@
 //     readColumn(…)
 //   close()
 import { walk } from "./broadcast.ts"
-import { callAt, channelsAt, copy, float64, isOurs, stagingAt, stagingBytes, tileChannels, uint32 } from "./memory.ts"
+import {
+  callAt,
+  channelsAt,
+  copy,
+  float64,
+  isOurs,
+  shortRun,
+  stagingAt,
+  stagingBytes,
+  tileChannels,
+  uint32,
+} from "./memory.ts"
 import { checkHeld, elements } from "./options/arrays.ts"
 import type { FloatArray } from "./types.ts"
 import type { Packing, View } from "./view.ts"
@@ -328,14 +339,14 @@ export function columnOf(column: number): Float64Array {
 export function writeColumn(column: number, values: ArrayLike<number> | null | undefined, absent: number): void {
   const at = columnAt(column)
   if (!values) float64.fill(absent, at, at + tileLength)
-  else if (values.length === tileLength) float64.set(values, at)
+  else if (tileLength >= shortRun && values.length === tileLength) float64.set(values, at)
   else for (let i = 0; i < tileLength; i++) float64[at + i] = values[tileStart + i] as number
 }
 
 /** Reads a column of the channel table into the numbers of the tile; none: nothing. */
 export function readColumn(column: number, values: Float64Array | undefined): void {
   if (!values) return
-  if (values.length === tileLength) values.set(columnOf(column))
+  if (tileLength >= shortRun && values.length === tileLength) values.set(columnOf(column))
   else for (let i = 0, at = columnAt(column); i < tileLength; i++) values[tileStart + i] = float64[at + i] as number
 }
 
@@ -348,5 +359,7 @@ export function readCount(values: Float64Array | undefined): void {
 
 /** Copies numbers per channel, where there are any. */
 export function copyNumbers(values: ArrayLike<number> | undefined, into: Float64Array | null): void {
-  if (values && into) into.set(values)
+  if (!values || !into) return
+  if (values.length >= shortRun) into.set(values)
+  else for (let i = 0; i < values.length; i++) into[i] = values[i] as number
 }
