@@ -1,0 +1,118 @@
+// The program that every environment runs. It knows inputs, not what is to come out.
+import { allocate, backward, type FloatArray, forward, moments, type NdArray } from "batchnorm"
+import { digest, uniform } from "../../support/vectors.ts"
+
+/** A case of test/vectors whose x is uniform: its readme says how the arrays are made of it. */
+export interface Vector {
+  readonly name: string
+  readonly dtype: string
+  readonly shape: readonly number[]
+  readonly reducedAxes: readonly number[]
+  readonly seed: number
+  readonly center: number
+  readonly scale: number
+  readonly dyScale: number
+  readonly gammaScale: number
+  readonly epsilon: number
+  readonly relu: boolean
+}
+
+/** The digests of a vector's results, by the names of test/vectors. */
+export type Digests = Readonly<Record<"moments" | "y" | "gradients" | "dx", string>>
+
+/** The results of one channel each of a small array, as numbers. */
+export interface Numbers {
+  readonly mean: readonly number[]
+  readonly variance: readonly number[]
+  readonly y: readonly number[]
+  readonly dx: readonly number[]
+  readonly dgamma: readonly number[]
+  readonly dbeta: readonly number[]
+}
+
+/** What an environment hands back; it passes through JSON. */
+export interface Report {
+  /** Who says that it ran this. */
+  readonly engine: string
+  /** What kind of global object it ran under. */
+  readonly scope: string
+  /** Of each vector: from ordinary arrays, then from resident ones. */
+  readonly digests: Readonly<Record<string, readonly [Digests, Digests]>>
+  readonly numbers: Numbers
+}
+
+// They are put in when this is bundled (sources.ts).
+declare const VECTORS: readonly Vector[]
+declare const SMALL: Vector
+
+/** Trains one step of each vector. */
+export function report(): Report {
+  const digests = VECTORS.map((vector) => [vector.name, [digestsOf(vector, false), digestsOf(vector, true)]] as const)
+  return {
+    engine: engine(),
+    scope: globalThis.constructor.name,
+    digests: Object.fromEntries(digests),
+    numbers: small(),
+  }
+}
+
+function engine(): string {
+  // Node 20 has no navigator, and later ones tell the first number only.
+  const { userAgent } = globalThis.navigator ?? { userAgent: "Node.js" }
+  return userAgent.startsWith("Node.js") ? `Node.js/${globalThis.process.versions.node}` : userAgent
+}
+
+/** The arrays of a vector, and the options of its forward. */
+export function inputsOf(vector: Vector) {
+  const { shape, dtype, seed, center, scale, dyScale, gammaScale, epsilon, relu } = vector
+  const axis = [...shape.keys()].filter((each) => !vector.reducedAxes.includes(each))
+  const size = (axes: Iterable<number>) => [...axes].reduce((product, each) => product * shape[each]!, 1)
+  const next = uniform(seed)
+  const array = (make: (u: number) => number): NdArray<FloatArray> => {
+    const values = Float64Array.from({ length: size(shape.keys()) }, () => make(next()))
+    return { data: dtype === "f32" ? Float32Array.from(values) : values, shape }
+  }
+  const channels = (factor: number) => Float64Array.from({ length: size(axis) }, () => factor * next())
+  const x = array((u) => center + scale * u)
+  const dy = array((u) => dyScale * u)
+  const gamma = channels(gammaScale)
+  const beta = channels(1)
+  return { x, dy, options: { axis, gamma, beta, epsilon, activation: relu ? ("relu" as const) : null } }
+}
+
+function train(vector: Vector, isResident: boolean) {
+  const { x, dy, options } = inputsOf(vector)
+  const place = ({ data, shape }: NdArray<FloatArray>): NdArray<FloatArray> => {
+    if (!isResident) return { data, shape }
+    const array = data instanceof Float32Array ? allocate(shape) : allocate(shape, "float64")
+    array.data.set(data)
+    return array
+  }
+  const input = place(x)
+  const slope = place(dy)
+  const { mean, variance } = moments(input, vector.reducedAxes)
+  const { y, saved } = forward(input, options)
+  return { mean, variance, y, ...backward(slope, input, saved) }
+}
+
+function digestsOf(vector: Vector, isResident: boolean): Digests {
+  const { mean, variance, y, dx, dgamma, dbeta } = train(vector, isResident)
+  return {
+    moments: digest(mean.data, variance.data),
+    y: digest(y.data),
+    gradients: digest(dgamma, dbeta),
+    dx: digest(dx.data),
+  }
+}
+
+function small(): Numbers {
+  const { mean, variance, y, dx, dgamma, dbeta } = train(SMALL, false)
+  return {
+    mean: [...mean.data],
+    variance: [...variance.data],
+    y: [...y.data],
+    dx: [...dx.data],
+    dgamma: [...dgamma],
+    dbeta: [...dbeta],
+  }
+}

@@ -1,0 +1,3 @@
+import { attempt } from "./attempt.ts"
+
+postMessage(attempt())
