@@ -2,7 +2,7 @@ import { join } from "node:path"
 import { root } from "../../tools/set-up/environment.mjs"
 import { faultsOf } from "./expected.ts"
 import type { Answer } from "./program/attempt.ts"
-import type { Scratch } from "./scratch.ts"
+import { type Scratch, writePages } from "./scratch.ts"
 
 export interface Environment {
   /** As one names it on the command line. */
@@ -95,4 +95,135 @@ const runtimes = [
   }),
 ]
 
-export const environments: readonly Environment[] = [...nodes, ...runtimes, ...browsers]
+const vites = [7, 8].flatMap((version) => {
+  const vite = "node_modules/.bin/vite"
+  const name = `vite${version}`
+  return [
+    environment(`${name}-dev`, engines.chromium, async (scratch) => {
+      const { url } = await scratch.serve({ program: vite, args: ["--port=0"], cwd: await scratch.project(name) })
+      return (await scratch.browser("chromium")).answer(url)
+    }),
+    environment(`${name}-build`, engines.chromium, async (scratch) => {
+      const cwd = await scratch.project(name)
+      await scratch.run({ program: vite, args: ["build"], cwd })
+      return (await scratch.browser("chromium")).answer(await scratch.files(join(cwd, "dist")))
+    }),
+  ]
+})
+
+// Bundles go to folders that lie beside the project: there an import that was left in them finds nothing.
+const bundlers = [
+  bundler("webpack", "webpack", (input, folder, file, isForNode) => [
+    ...["--mode=production", `--entry=./${input}`, `--output-path=${folder}`, `--output-filename=${file}`],
+    ...(isForNode ? ["--target=node"] : []),
+  ]),
+  bundler("esbuild", "esbuild", (input, folder, file, isForNode) => [
+    ...[input, "--bundle", "--minify", `--outfile=${folder}/${file}`],
+    ...(isForNode ? ["--platform=node"] : []),
+  ]),
+  bundler("rollup", "rollup", (input, folder, file, isForNode) => [
+    ...[input, `--file=${folder}/${file}`, "--plugin=node-resolve"],
+    `--format=${isForNode ? "cjs" : "es"}`,
+  ]),
+  bundler("rolldown", "rolldown", (input, folder, file, isForNode) => [
+    ...[input, `--file=${folder}/${file}`, "--minify"],
+    ...(isForNode ? ["--platform=node", "--format=cjs"] : ["--format=esm"]),
+  ]),
+  bundler("bun", "bun-build", (input, folder, file, isForNode) => [
+    ...["build", input, `--outfile=${folder}/${file}`, "--minify"],
+    ...(isForNode ? ["--target=node", "--format=cjs"] : []),
+  ]),
+].flat()
+
+/** A bundler on the command line: its bundle of the page in Chromium, and that of the program that prints in Node. */
+function bundler(
+  project: string,
+  name: string,
+  args: (input: string, folder: string, file: string, isForNode: boolean) => string[],
+): Environment[] {
+  const bundle = async (scratch: Scratch, input: string, file: string, isForNode: boolean) => {
+    const cwd = await scratch.project(project)
+    const folder = join(scratch.folder, "bundles", name, isForNode ? "node" : "web")
+    await scratch.run({
+      program: join(cwd, "node_modules/.bin", project),
+      args: args(input, folder, file, isForNode),
+      cwd,
+    })
+    return folder
+  }
+  return [
+    environment(name, engines.chromium, async (scratch) => {
+      const folder = await bundle(scratch, "page.js", "bundle.js", false)
+      writePages(folder, "bundle.js")
+      return (await scratch.browser("chromium")).answer(await scratch.files(folder))
+    }),
+    environment(`${name}-node`, /^Node\.js\/24/, async (scratch) => {
+      const folder = await bundle(scratch, "print.js", "print.cjs", true)
+      return printed(scratch, folder, here, "print.cjs")
+    }),
+  ]
+}
+
+/** Next, built and started. */
+function nextServer(scratch: Scratch) {
+  return scratch.once("Next", async () => {
+    const cwd = await scratch.project("next")
+    const program = "node_modules/.bin/next"
+    const env = { NEXT_TELEMETRY_DISABLED: "1", NEXT_IGNORE_INCORRECT_LOCKFILE: "1" }
+    await scratch.run({ program, args: ["build"], cwd, env })
+    return scratch.serve({ program, args: ["start", "--port=0"], cwd, env })
+  })
+}
+
+async function nextPage(scratch: Scratch): Promise<Record<"server" | "client", Answer>> {
+  const { url } = await nextServer(scratch)
+  return (await scratch.browser("chromium")).answer(url)
+}
+
+const next = [
+  environment("next-server", /^Node\.js\/24/, async (scratch) => (await nextPage(scratch)).server),
+  environment("next-route", /^Node\.js\/24/, async (scratch) => {
+    const { url } = await nextServer(scratch)
+    return (await (await fetch(`${url}/api`)).json()) as Answer
+  }),
+  environment("next-client", engines.chromium, async (scratch) => (await nextPage(scratch)).client),
+]
+
+// Where the condition is set by mistake.
+const leaks: Environment[] = [
+  {
+    name: "workerd-leak-node",
+    async run(scratch) {
+      return printed(scratch, await scratch.project("plain"), here, "--conditions=workerd", "print.js")
+    },
+    faults: faultsOfLeak,
+  },
+  {
+    name: "workerd-leak-esbuild",
+    async run(scratch) {
+      const cwd = await scratch.project("esbuild")
+      const folder = join(scratch.folder, "bundles", "leak")
+      const args = ["page.js", "--bundle", "--conditions=workerd", "--loader:.wasm=file", `--outdir=${folder}`]
+      await scratch.run({ program: "node_modules/.bin/esbuild", args, cwd })
+      writePages(folder, "page.js")
+      return (await scratch.browser("chromium")).answer(await scratch.files(folder))
+    },
+    faults: faultsOfLeak,
+  },
+]
+
+function faultsOfLeak(answer: Answer): string[] {
+  if (!("error" in answer)) return ["computed something, without kernels"]
+  const says = answer.error.includes('the condition "workerd", which chose this file, is for Cloudflare\'s workerd')
+  return says && answer.code === "unsupported" ? [] : [`says nothing of the condition: ${answer.error}`]
+}
+
+export const environments: readonly Environment[] = [
+  ...nodes,
+  ...runtimes,
+  ...leaks,
+  ...browsers,
+  ...vites,
+  ...bundlers,
+  ...next,
+]

@@ -3,7 +3,7 @@ import { rolldown } from "rolldown"
 import { root } from "../../tools/set-up/environment.mjs"
 import { small, vectors } from "./expected.ts"
 
-const programs = ["print", "page", "worker", "page-of-worker", "report"] as const
+const programs = ["print", "page", "worker", "page-of-worker", "attempt"] as const
 
 /**
  * The programs as a consumer would write them: JavaScript, a file each, that imports the package and nothing else.

@@ -1,3 +1,3 @@
-import { report } from "./report.js"
+import { attempt } from "./attempt.js"
 
-export default { fetch: () => Response.json(report()) }
+export default { fetch: () => Response.json(attempt()) }
