@@ -1,7 +1,8 @@
 import { styleText } from "node:util"
 import Table from "cli-table3"
 import type { Tally } from "../../tools/tally.mjs"
-import { type Environment, environments } from "./environments.ts"
+import type { Environment } from "./environment.ts"
+import { environments } from "./environments.ts"
 import { Scratch } from "./scratch.ts"
 
 /** How it went in an environment. */

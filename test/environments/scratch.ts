@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { preview } from "vite"
 import { root, toolsFolder } from "../../tools/set-up/environment.mjs"
-import { type BrowserName, type OpenBrowser, open } from "./browsers.ts"
+import { type BrowserName, type OpenBrowser, open } from "./browser.ts"
 import { type Command, run, type Server, serve } from "./processes.ts"
 import { sources } from "./sources.ts"
 
@@ -78,9 +78,7 @@ export class Scratch implements AsyncDisposable {
       cpSync(join(root, "test/environments/projects", name), cwd, { recursive: true })
       await this.#npm(cwd, "ci", "--prefer-offline")
       await this.#npm(cwd, "install", "--offline", await this.tarball())
-      for (const format of ["esm", "cjs"] as const) {
-        for (const [file, code] of await sources(entry, format)) writeFileSync(join(cwd, file), code)
-      }
+      for (const [file, code] of await sources(entry)) writeFileSync(join(cwd, file), code)
       writePages(cwd, "page.js", "page-of-worker.js")
       return cwd
     })

@@ -1,4 +1,4 @@
 import { attempt } from "./attempt.ts"
 
-// Where browsers.ts looks for it.
+// Where browser.ts looks for it.
 Object.assign(globalThis, { answer: attempt() })

@@ -1,0 +1,25 @@
+import { openedFiles } from "../answers.ts"
+import { type Environment, engines, environment } from "../environment.ts"
+import type { Scratch } from "../scratch.ts"
+
+/** The files of the package as they are, imported by their URL: an import map does not reach into workers. */
+const unbundled = (scratch: Scratch) => scratch.project("unbundled", "/node_modules/batchnorm/dist/index.js")
+
+const policy = (scripts: string) => ({
+  "Content-Security-Policy": `default-src 'none'; script-src ${scripts}; connect-src 'self'; base-uri 'none'`,
+})
+
+export const browsers: readonly Environment[] = (["chromium", "firefox"] as const).flatMap((name) => [
+  environment(name, engines[name], async (scratch) => openedFiles(scratch, name, await unbundled(scratch))),
+  environment(`${name}-worker`, engines[`${name}Worker`], async (scratch) =>
+    openedFiles(scratch, name, await unbundled(scratch), { page: "page-of-worker.html" }),
+  ),
+  environment(`${name}-csp`, engines[name], async (scratch) => {
+    const folder = await unbundled(scratch)
+    const refused = await openedFiles(scratch, name, folder, { headers: policy("'self'") })
+    if (!("error" in refused)) {
+      throw new Error("without 'wasm-unsafe-eval' the kernels compiled: the browser does not keep to the policy")
+    }
+    return openedFiles(scratch, name, folder, { headers: policy("'self' 'wasm-unsafe-eval'") })
+  }),
+])
