@@ -1,17 +1,21 @@
-// Every test and check there is: npm test
+// Every test and check there is: npm test [-- --environments]
 import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { parseArgs } from "node:util"
 import { checks } from "./check.mjs"
 import { checkWasm } from "./check-wasm.mjs"
 import { program } from "./program.mjs"
 import { toolsFolder } from "./set-up/environment.mjs"
 import { runAll } from "./tally.mjs"
 
+const { values } = parseArgs({ options: { environments: { type: "boolean", default: false } } })
+
 process.exitCode = await runAll([
   ...checks,
   { title: "Rust tests", run: cargoTest },
   { title: "the shipped wasm", run: checkWasm },
   { title: "TypeScript tests, in Node and Chromium", run: vitest },
+  ...(values.environments ? [{ title: "the packed package in each environment", run: environments }] : []),
 ])
 
 /** @returns {Promise<import("./tally.mjs").Tally>} */
@@ -40,6 +44,12 @@ async function vitest() {
   } catch {
     return { passed: 0, failed: 1 }
   }
+}
+
+/** @returns {Promise<import("./tally.mjs").Tally>} */
+async function environments() {
+  const { runEnvironments } = await import("../test/environments/run.ts")
+  return runEnvironments()
 }
 
 /**

@@ -33,7 +33,9 @@ export function parse(args: readonly string[], names: readonly string[]): readon
   if (values.help) return "help"
   const wanted = positionals.length > 0 ? positionals.flatMap((given) => among(given, names)) : names
   const unwanted = values.without.flatMap((given) => among(given, names))
-  return names.filter((name) => wanted.includes(name) && !unwanted.includes(name))
+  const left = names.filter((name) => wanted.includes(name) && !unwanted.includes(name))
+  if (left.length === 0) throw new RangeError("no environment is left")
+  return left
 }
 
 function among(given: string, names: readonly string[]): readonly string[] {

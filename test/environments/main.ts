@@ -3,8 +3,6 @@ import { help, parse } from "./arguments.ts"
 import { environments } from "./environments.ts"
 import { runEnvironments } from "./run.ts"
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130))
-
 const names = environments.map(({ name }) => name)
 try {
   const wanted = parse(process.argv.slice(2), names)

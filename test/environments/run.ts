@@ -14,11 +14,11 @@ interface Outcome {
   readonly faults: readonly string[]
 }
 
-/** Runs the environments of these names one after the other, shows what breaks, and closes with a table. */
-export async function runEnvironments(names: readonly string[]): Promise<Tally> {
+/** Runs all environments, or those of these names, one after the other; shows what breaks, and closes with a table. */
+export async function runEnvironments(names?: readonly string[]): Promise<Tally> {
   await using scratch = new Scratch()
   const outcomes: Outcome[] = []
-  for (const environment of environments.filter(({ name }) => names.includes(name))) {
+  for (const environment of environments.filter(({ name }) => names?.includes(name) ?? true)) {
     const outcome = await tried(environment, scratch)
     outcomes.push(outcome)
     const { name, seconds, faults } = outcome

@@ -18,9 +18,14 @@ export class Scratch implements AsyncDisposable {
 
   constructor() {
     const remove = () => rmSync(this.folder, { recursive: true, force: true })
+    // With an exit what runs is ended (processes.ts); a signal alone would leave it.
+    const exit = () => process.exit(130)
+    const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
     process.once("exit", remove)
+    for (const signal of signals) process.once(signal, exit)
     this.#stack.defer(() => {
       process.off("exit", remove)
+      for (const signal of signals) process.off(signal, exit)
       remove()
     })
   }
