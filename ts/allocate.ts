@@ -18,7 +18,8 @@ export interface ResidentArray<T extends FloatArray = FloatArray> extends NdArra
  *
  * @param shape sizes of the axes; `[]` is a scalar
  * @param dtype `"float32"` unless given
- * @throws ShapeError, ArgumentError; OutOfMemoryError, after which everything works on
+ * @throws ShapeError for sizes that cannot be; ArgumentError for another dtype; OutOfMemoryError, after which everything works
+ *   on
  */
 export function allocate(shape: readonly number[], dtype?: "float32"): ResidentArray<Float32Array<ArrayBuffer>>
 export function allocate(shape: readonly number[], dtype: "float64"): ResidentArray<Float64Array<ArrayBuffer>>

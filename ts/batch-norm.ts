@@ -49,23 +49,25 @@ import type {
 export interface BatchNormOptions {
   /** The framework whose defaults and meanings apply; `"keras"` unless given. */
   convention?: Convention | undefined
+  /** ε, added to each variance; the convention's unless given. */
   epsilon?: number | undefined
-  /** The channel axis; several are a set; `[]`: one channel. */
+  /** The channel axis; several are a set; `[]`: one channel; the convention's unless given. */
   axis?: number | readonly number[] | undefined
+  /** What follows y, in the same pass. */
   activation?: Maybe<"relu">
-  /** As the convention means it; null (torch): a cumulative average. */
+  /** From 0 to 1, the weight that the convention means; null (torch): a cumulative average; the convention's unless given. */
   momentum?: Maybe<number>
   /** false: beta is not used. */
   center?: boolean | undefined
   /** false: gamma is not used. */
   scale?: boolean | undefined
-  /** Initial γ; 1 unless given. */
+  /** Initial γ, which is copied; 1 unless given. */
   gamma?: Maybe<PerChannel>
-  /** Initial β; 0 unless given. */
+  /** Initial β, which is copied; 0 unless given. */
   beta?: Maybe<PerChannel>
-  /** 0 unless given. */
+  /** The initial one, which is copied; 0 unless given. */
   runningMean?: Maybe<PerChannel>
-  /** 1 unless given. */
+  /** The initial one, not negative, which is copied; 1 unless given. */
   runningVariance?: Maybe<PerChannel>
   /** A batch with NaN or Infinity in a channel leaves its running statistics as they were (`"skip"`) or throws. */
   nonFinite?: "skip" | "throw" | undefined
@@ -99,7 +101,14 @@ export interface LayerBackwardOptions<X, N> {
   /** The gradients to return, dx, dgamma and dbeta unless given; dgamma and dbeta of the layer are written all the same. */
   need?: readonly N[] | undefined
   /** Arrays like x to write into; dy, x or the residual will do. */
-  out?: { readonly dx?: X; readonly dresidual?: X } | undefined
+  out?:
+    | {
+        /** The gradient with respect to x. */
+        readonly dx?: X
+        /** The gradient with respect to the residual. */
+        readonly dresidual?: X
+      }
+    | undefined
 }
 
 /** What a forward pass of the layer keeps for its backward pass, beside what it saves per channel. */
@@ -145,18 +154,25 @@ const jsonNames = ["version", "channels", "options", "frozen", "batches", "skipp
  * its whole life: write into gamma and beta, read dgamma and dbeta. There is nothing to dispose.
  */
 export class BatchNorm {
+  /** How many, over all channel axes. */
   readonly channels: number
+  /** The framework whose defaults and meanings apply. */
   readonly convention: Convention
   /** The channel axes, as they were given. */
   readonly axis: readonly number[]
+  /** ε, added to each variance. */
   readonly epsilon: number
+  /** What follows y, in the same pass. */
   readonly activation: "relu" | null
   /** As the convention means it; null: a cumulative average. */
   readonly momentum: number | null
   /** The weight of the old running value; null: 1 - 1/batches. */
   readonly decay: number | null
+  /** β is used. */
   readonly center: boolean
+  /** γ is used. */
   readonly scale: boolean
+  /** What NaN or Infinity in a channel of a batch is: none for the running statistics, or an error. */
   readonly nonFinite: "skip" | "throw"
   /** The running variance follows m2/(m-1), else m2/m. */
   readonly unbiased: boolean
@@ -164,13 +180,17 @@ export class BatchNorm {
   readonly singleElement: "allow" | "throw"
   /** true: forward uses the running statistics even in training. */
   frozen = false
+  /** γ, one number per channel: to be written into. */
   readonly gamma: Vector
+  /** β, one number per channel: to be written into. */
   readonly beta: Vector
+  /** The mean that `infer` uses, one number per channel; to be written into as well. */
   readonly runningMean: Vector
+  /** The variance that `infer` uses, one number per channel; to be written into as well. */
   readonly runningVariance: Vector
-  /** Σdy·x̂ of the last backward. */
+  /** Σdy·x̂ of the last backward, one number per channel. */
   readonly dgamma: Vector
-  /** Σdy of the last backward. */
+  /** Σdy of the last backward, one number per channel. */
   readonly dbeta: Vector
   #batches = 0
   /** How many batches each channel skipped. */
@@ -185,7 +205,8 @@ export class BatchNorm {
 
   /**
    * @param channels how many, over all channel axes
-   * @throws ArgumentError, ShapeError
+   * @throws ArgumentError for an option that there is not or whose value cannot be; ShapeError where initial numbers are not
+   *   one per channel
    */
   constructor(channels: number, options?: BatchNormOptions) {
     const given = checkOptions(options, "options", optionNames) ?? {}
@@ -238,7 +259,10 @@ export class BatchNorm {
    * running ones. Keeps x, and the residual and weights, until `backward`; a call that throws leaves what the one before it
    * kept.
    *
-   * @throws as the function `forward`; ShapeError where x has other channels
+   * @param x of any shape with the layer's channels along its axes
+   * @returns y, like x, or `out`
+   * @throws ShapeError where x has other channels; ArgumentError for an empty batch, or one element per channel where
+   *   `singleElement` says so, a bad operand or option
    */
   forward<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray<Owned<T>>>(
     x: NdArray<T>,
@@ -268,9 +292,11 @@ export class BatchNorm {
   }
 
   /**
-   * The gradients of the last forward, once. Writes dgamma and dbeta.
+   * The gradients of the last forward, once. Writes dgamma and dbeta. The formulas are those of the function `backward`.
    *
-   * @throws StateError before a forward, twice, or after one in place
+   * @param dy the gradient with respect to y, like x
+   * @returns the gradients that `need` names; dgamma and dbeta are the layer's own arrays
+   * @throws StateError before a forward, twice, or after one in place; ShapeError where dy is not like x
    */
   backward<T extends FloatArray, X extends NdArray<Like<T>> = NdArray<Owned<T>>, N extends Usual | "dresidual" = Usual>(
     dy: NdArray<T>,
@@ -325,7 +351,9 @@ export class BatchNorm {
   /**
    * Normalizes by the running statistics; nothing is kept.
    *
-   * @throws as the function `infer`; ShapeError where x has other channels
+   * @param x of any shape with the layer's channels along its axes
+   * @returns an array like x, or `out`
+   * @throws ShapeError where x has other channels; ArgumentError for a negative variance, a bad operand or option
    */
   infer<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray<Owned<T>>>(
     x: NdArray<T>,
@@ -429,6 +457,7 @@ export class BatchNorm {
    *
    * @param state arrays of numbers of any kind or `{ data, shape }`; the count a number or a bigint, or an array of one
    * @param convention whose names they are; the layer's own unless given
+   * @returns the layer
    * @throws ArgumentError for an entry that is missing, unknown or cannot be used, a negative variance; ShapeError for
    *   another number of channels
    */

@@ -3,6 +3,7 @@ export type ErrorCode = "shape" | "argument" | "state" | "disposed" | "out-of-me
 
 /** The base of all errors of this package. Match on {@link BatchNormError.code}. */
 export class BatchNormError extends Error {
+  /** `"BatchNormError"`, in minified code too. */
   override readonly name: string = "BatchNormError"
   /** What kind of mistake it is. */
   readonly code: ErrorCode
@@ -18,7 +19,9 @@ export class BatchNormError extends Error {
 
 /** Sizes that do not fit together. */
 export class ShapeError extends BatchNormError {
+  /** `"ShapeError"`, in minified code too. */
   override readonly name = "ShapeError"
+  /** `"shape"`. */
   declare readonly code: "shape"
   constructor(argument: string, expected: string, actual: string) {
     super("shape", `${argument}: expected ${expected}, got ${actual}`, argument)
@@ -27,7 +30,9 @@ export class ShapeError extends BatchNormError {
 
 /** A value that is not among those allowed. */
 export class ArgumentError extends BatchNormError {
+  /** `"ArgumentError"`, in minified code too. */
   override readonly name = "ArgumentError"
+  /** `"argument"`. */
   declare readonly code: "argument"
   constructor(argument: string, expected: string, actual: string) {
     super("argument", `${argument}: expected ${expected}, got ${actual}`, argument)
@@ -36,7 +41,9 @@ export class ArgumentError extends BatchNormError {
 
 /** A call that is right in itself, at the wrong time. */
 export class StateError extends BatchNormError {
+  /** `"StateError"`, in minified code too. */
   override readonly name = "StateError"
+  /** `"state"`. */
   declare readonly code: "state"
   constructor(message: string, argument?: string) {
     super("state", message, argument)
@@ -45,7 +52,9 @@ export class StateError extends BatchNormError {
 
 /** An array that was given back by `dispose`. */
 export class DisposedError extends BatchNormError {
+  /** `"DisposedError"`, in minified code too. */
   override readonly name = "DisposedError"
+  /** `"disposed"`. */
   declare readonly code: "disposed"
   constructor(argument: string) {
     super("disposed", `${argument}: expected a live array, got one that was disposed`, argument)
@@ -54,7 +63,9 @@ export class DisposedError extends BatchNormError {
 
 /** Memory that the engine would not give. Everything works on after it. */
 export class OutOfMemoryError extends BatchNormError {
+  /** `"OutOfMemoryError"`, in minified code too. */
   override readonly name = "OutOfMemoryError"
+  /** `"out-of-memory"`. */
   declare readonly code: "out-of-memory"
   constructor(byteLength: number) {
     super("out-of-memory", `allocate: the engine has no ${byteLength} more bytes of WebAssembly memory to give`)
@@ -63,7 +74,9 @@ export class OutOfMemoryError extends BatchNormError {
 
 /** An engine that lacks what the kernels need: WebAssembly with SIMD. */
 export class UnsupportedError extends BatchNormError {
+  /** `"UnsupportedError"`, in minified code too. */
   override readonly name = "UnsupportedError"
+  /** `"unsupported"`. */
   declare readonly code: "unsupported"
   constructor(message: string, options?: ErrorOptions) {
     super("unsupported", message, undefined, options)

@@ -95,7 +95,8 @@ export function foldIntoDense<T extends FloatArray, W extends NdArray<Like<T>> =
  * @param bias one number per output channel; none: 0
  * @param normalization of as many channels as there are output channels
  * @returns weights like the given ones and a bias, or `out`
- * @throws as `foldIntoDense`; ArgumentError for groups that do not divide their axis
+ * @throws ShapeError where lengths do not fit; ArgumentError for groups that do not divide their axis, a negative variance,
+ *   an activation, or an `out` that overlaps what is read and is not the weights or the bias themselves
  */
 export function foldIntoConv<T extends FloatArray, W extends NdArray<Like<T>> = NdArray<Owned<T>>>(
   weights: NdArray<T>,

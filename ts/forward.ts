@@ -41,7 +41,9 @@ import { betaColumn, epsilonOfCall, gammaColumn, meanColumn, outRole, residualRo
 
 /** What `forward` returns, and may be told to fill. */
 export interface Forward<Y extends NdArray> {
+  /** The result, like x. */
   readonly y: Y
+  /** What `backward` needs, per channel. */
   readonly saved: Saved
 }
 
@@ -51,7 +53,14 @@ export interface ForwardOptions<Y extends NdArray, T extends FloatArray = FloatA
     Operands<T>,
     Partial<Statistics> {
   /** What to write into, whole or in part; `out.y` may be x, which then cannot go back. */
-  out?: { readonly y?: Y; readonly saved?: Saved } | undefined
+  out?:
+    | {
+        /** An array like x. */
+        readonly y?: Y
+        /** Its vectors have one number per channel; γ and β are null where none are given. */
+        readonly saved?: Saved
+      }
+    | undefined
 }
 
 /**
@@ -234,7 +243,8 @@ export interface InferOptions<Y extends NdArray, T extends FloatArray = FloatArr
  *
  * @param x any shape; its channels lie along `axis`
  * @returns an array like x, or `out`
- * @throws as `forward`
+ * @throws ArgumentError where mean or variance is missing, for a negative variance, a bad ε, an `out` that overlaps x in
+ *   part; ShapeError where lengths do not fit
  */
 export function infer<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray<Owned<T>>>(
   x: NdArray<T>,

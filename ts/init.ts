@@ -22,9 +22,10 @@ export async function init(options?: InitOptions): Promise<void> {
 }
 
 /**
- * The same at once, from a module or bytes.
+ * Starts the kernels at once, from a module or bytes.
  *
- * @throws as `init`
+ * @throws ArgumentError for a source that is none, or that only `init` can take; UnsupportedError where the engine lacks
+ *   WebAssembly SIMD
  */
 export function initSync(options?: InitOptions): void {
   const source = checkOptions(options, "options", ["source"])?.source

@@ -20,6 +20,7 @@ const headerWords = 4
  * same pushes and merges in the same order give the same bits. Source: Chan, Golub and LeVeque 1979.
  */
 export class Moments {
+  /** How many, over all channel axes. */
   readonly channels: number
   /** The channel axes, as they were given. */
   readonly axis: readonly number[]
@@ -28,7 +29,7 @@ export class Moments {
   /**
    * @param channels how many, over all channel axes
    * @param options `axis`: the channel axis, -1 unless given; several are a set; `[]`: one channel
-   * @throws ArgumentError
+   * @throws ArgumentError for a number of channels or an axis that cannot be
    */
   constructor(channels: number, options?: { axis?: number | readonly number[] | undefined }) {
     const given = checkOptions(options, "options", ["axis"]) ?? {}
@@ -37,17 +38,17 @@ export class Moments {
     this.#parts = noParts(channels)
   }
 
-  /** Elements of each channel, or the sum of their weights. */
+  /** The elements of each channel so far, or the sum of their weights. */
   get count(): Vector {
     return this.#parts.count
   }
 
-  /** 0 of no elements. */
+  /** μ of each channel; 0 of no elements. */
   get mean(): Vector {
     return this.#parts.mean
   }
 
-  /** Σ(x-μ)². */
+  /** Σ(x-μ)² of each channel. */
   get m2(): Vector {
     return this.#parts.m2
   }
@@ -68,7 +69,9 @@ export class Moments {
   /**
    * Adds the elements of x; of none, nothing. A NaN or Infinity leaves NaN in its channel.
    *
+   * @param x of any shape with as many channels along its axes
    * @param options `weights`: what each element counts
+   * @returns itself
    * @throws ShapeError where x has other channels; ArgumentError for bad weights
    */
   push(x: NdArray, options?: { weights?: Maybe<Weights> }): this {
@@ -78,8 +81,9 @@ export class Moments {
   }
 
   /**
-   * Adds what another has.
+   * Adds what another has, which stays as it is.
    *
+   * @returns itself
    * @throws ArgumentError for what is no Moments; ShapeError where it has other channels
    */
   merge(other: Moments): this {

@@ -23,7 +23,7 @@ export class Standardizer {
 
   /**
    * @param options `axis`: the axis of the columns, -1 unless given; several are a set; `[]`: all data are one column
-   * @throws ArgumentError
+   * @throws ArgumentError for an axis that cannot be
    */
   constructor(options?: { axis?: number | readonly number[] | undefined }) {
     const given = checkOptions(options, "options", ["axis"]) ?? {}
@@ -33,13 +33,17 @@ export class Standardizer {
   /**
    * A copy of the mean of each column.
    *
-   * @throws StateError before `adapt`, as all that follow
+   * @throws StateError before `adapt`
    */
   get mean(): Vector {
     return checkAdapted(this.#statistics).mean.slice()
   }
 
-  /** √(m2/count) of each column: 0 where it is constant, NaN where it holds NaN or Infinity. */
+  /**
+   * √(m2/count) of each column: 0 where it is constant, NaN where it holds NaN or Infinity.
+   *
+   * @throws StateError before `adapt`
+   */
   get standardDeviation(): Vector {
     return checkAdapted(this.#statistics).variance.map(Math.sqrt)
   }
@@ -72,8 +76,9 @@ export class Standardizer {
   /**
    * (x-μ)/σ, and 0 in constant columns.
    *
+   * @param x of any shape with the same columns
    * @returns an array like x, or `out`, which may be x
-   * @throws ShapeError where x has other columns
+   * @throws StateError before `adapt`; ShapeError where x has other columns
    */
   transform<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray<Owned<T>>>(
     x: NdArray<T>,
@@ -85,8 +90,9 @@ export class Standardizer {
   /**
    * x·σ + μ, what `transform` came from; in constant columns μ.
    *
+   * @param x of any shape with the same columns
    * @returns an array like x, or `out`, which may be x
-   * @throws ShapeError where x has other columns
+   * @throws StateError before `adapt`; ShapeError where x has other columns
    */
   invert<T extends FloatArray, Y extends NdArray<Like<T>> = NdArray<Owned<T>>>(
     x: NdArray<T>,

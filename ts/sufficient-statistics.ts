@@ -91,7 +91,10 @@ function shiftShape({ shape }: Parameter, reduced: number, rank: number, keepDim
  * Mean and biased variance from sufficient statistics, as `tf.nn.normalize_moments`: with d = meanSs/count the mean is
  * d + shift and the variance varianceSs/count - d², or 0 where rounding would leave less.
  *
- * @param count, meanSs, varianceSs, shift numbers, bare arrays or `{ data, shape }`, which broadcast as in NumPy
+ * @param count the elements of each sum, as all four a number, a bare array or `{ data, shape }`, which broadcast as in NumPy
+ * @param meanSs Σ(x-shift)
+ * @param varianceSs Σ(x-shift)²
+ * @param shift none: 0
  * @returns both of the shape to which they broadcast
  * @throws ShapeError where they do not; ArgumentError for a count that is not above 0 or a negative sum of squares
  */

@@ -79,8 +79,10 @@ export function keptShape(shape: readonly number[], reduced: number, keepDims: b
  * y = (x-μ)/√(σ²+ε)·scale + offset, as `tf.nn.batch_normalization`, argument for argument.
  *
  * @param x any shape
- * @param mean, variance, offset, scale numbers, bare arrays or `{ data, shape }` that broadcast to x as in NumPy; offset
- *   and scale may each be absent
+ * @param mean μ, as all four a number, a bare array or `{ data, shape }` that broadcasts to x as in NumPy
+ * @param variance σ², not negative
+ * @param offset none: 0
+ * @param scale none: 1
  * @param epsilon ε; 1e-3 unless given
  * @returns an array like x, or `out`
  * @throws ShapeError where a parameter does not broadcast to x; ArgumentError for a negative variance or a bad ε

@@ -3,7 +3,9 @@ export type FloatArray = Float32Array | Float64Array
 
 /** A dense row-major array; shape `[]` is a scalar. Structural: a literal will do. */
 export interface NdArray<T extends FloatArray = FloatArray> {
+  /** The elements, the last axis running fastest. */
   readonly data: T
+  /** The sizes of the axes. */
   readonly shape: readonly number[]
 }
 
@@ -31,18 +33,26 @@ export type PerChannel = ArrayLike<number> | NdArray
  */
 export type Weights =
   | ArrayLike<number | boolean>
-  | { readonly data: ArrayLike<number | boolean>; readonly shape: readonly number[] }
+  | {
+      /** The weights, the last axis running fastest. */
+      readonly data: ArrayLike<number | boolean>
+      /** The sizes of the axes. */
+      readonly shape: readonly number[]
+    }
 
 /** Mean and biased variance (m2 / m), shaped as the axes that are kept. */
 export interface MeanVariance {
+  /** μ. */
   readonly mean: NdArray<Vector>
+  /** σ², biased. */
   readonly variance: NdArray<Vector>
 }
 
 /** Mean and biased variance of each channel. */
 export interface Statistics {
+  /** μ. */
   readonly mean: PerChannel
-  /** Not negative. */
+  /** σ², not negative. */
   readonly variance: PerChannel
 }
 
@@ -73,15 +83,21 @@ export interface Operands<T extends FloatArray> {
  * for `infer`.
  */
 export interface Saved extends Statistics {
+  /** μ. */
   readonly mean: Vector
-  /** Biased. */
+  /** σ², biased. */
   readonly variance: Vector
   /** The elements reduced, m, or the sum of their weights. */
   readonly count: Vector
+  /** γ, if it was given. */
   readonly gamma: Vector | null
+  /** β, if it was given. */
   readonly beta: Vector | null
+  /** ε, added to each variance. */
   readonly epsilon: number
+  /** The channel axes. */
   readonly axis: readonly number[]
+  /** What followed y. */
   readonly activation: "relu" | null
   /** The statistics were given, not those of the batch. */
   readonly frozen: boolean
@@ -95,14 +111,17 @@ export interface Saved extends Statistics {
 
 /** The gradients of what `forward` was given. */
 export interface Gradients<X extends NdArray = NdArray> {
+  /** With respect to x, and like it. */
   readonly dx: X
+  /** With respect to γ, one number per channel. */
   readonly dgamma: Vector
+  /** With respect to β, one number per channel. */
   readonly dbeta: Vector
-  /** Where mean and variance were given. */
+  /** With respect to the mean, where mean and variance were given. */
   readonly dmean: Vector
-  /** Where mean and variance were given. */
+  /** With respect to the variance, where mean and variance were given. */
   readonly dvariance: Vector
-  /** Where a residual was. */
+  /** With respect to the residual, where there was one, and like x. */
   readonly dresidual: X
 }
 
@@ -122,9 +141,16 @@ export type State = Record<string, FloatArray | number>
 export type LoadableState = Readonly<
   Record<
     string,
-    Maybe<Count | ArrayLike<Count> | { readonly data: ArrayLike<Count>; readonly shape: readonly number[] }>
+    Maybe<
+      | number
+      | bigint
+      | ArrayLike<number | bigint>
+      | {
+          /** The numbers, the last axis running fastest; int64 comes as bigint. */
+          readonly data: ArrayLike<number | bigint>
+          /** The sizes of the axes. */
+          readonly shape: readonly number[]
+        }
+    >
   >
 >
-
-/** int64 comes as bigint. */
-type Count = number | bigint
