@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url"
 import { checkPackage } from "./check-package.mjs"
 import { checkSize } from "./check-size.mjs"
 import { checkTypes } from "./check-types.mjs"
+import { checkDocs } from "./docs.mjs"
 import { inColour, program } from "./program.mjs"
 import { one, runAll } from "./tally.mjs"
 import { checkWalls } from "./walls.mjs"
@@ -39,6 +40,7 @@ export const checks = [
     "--error-on-warnings",
     `--colors=${inColour ? "force" : "off"}`,
   ]),
+  { title: "the reference and the guides", run: checkDocs },
   command("unused files, exports and packages", "knip", []),
 ]
 

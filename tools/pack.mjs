@@ -38,13 +38,18 @@ async function pack() {
   return { tarball, contents, consumer }
 }
 
+/** @type {{ name: string, exports: Record<string, string | { types: string }> }} */
 const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
-const isModule = (/** @type {string} */ path) => typeof exports[path] === "object"
 
-/** What can be imported from the package as a module, by the names that a consumer writes. */
-export const entries = Object.keys(exports)
-  .filter(isModule)
-  .map((path) => name + path.slice(1))
+/** The declarations of each entry that can be imported as a module, by the name that a consumer writes. */
+export const declarations = Object.fromEntries(
+  Object.entries(exports).flatMap(([path, entry]) =>
+    typeof entry === "object" ? [[name + path.slice(1), entry.types]] : [],
+  ),
+)
 
-/** What of its exports is a file and no module, as "./kernel.wasm". */
-export const files = Object.keys(exports).filter((path) => !isModule(path))
+/** The names of those entries. */
+export const entries = Object.keys(declarations)
+
+/** What of the exports is a file and no module, as "./kernel.wasm". */
+export const files = Object.keys(exports).filter((path) => typeof exports[path] === "string")
