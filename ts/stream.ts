@@ -170,7 +170,7 @@ function measureTiles(): void {
   capacity = isStaged ? stagingBytes / bytes : unlimited
   const cached = Math.min(capacity, view.inner === 1 ? capacity : cacheBytes / bytes)
   const perOuter = view.count * view.channels
-  if (view.outer > 1 && view.channels <= tileChannels && perOuter <= capacity) {
+  if (view.outer > 1 && view.channels <= mostChannels() && perOuter <= capacity) {
     outerStep = Math.min(Math.floor(tileChannels / view.channels), Math.max(1, Math.floor(cached / perOuter)))
     channelStep = view.channels
   } else {
@@ -184,14 +184,24 @@ function measureTiles(): void {
 /** Elements that a row of a resident tile has at least. */
 const leastRun = 2048
 
+/** Where segments are shorter than this, the kernels have coefficients for each of their elements. */
+const shortSegment = 16
+
+/** How many channels a tile may have. */
+function mostChannels(): number {
+  return view.inner < shortSegment ? Math.floor(tileChannels / view.inner) : tileChannels
+}
+
 /** How many channels a tile of one outer has. */
 function widthOf(cached: number): number {
-  const most = Math.min(view.channels, tileChannels)
+  const most = Math.min(view.channels, mostChannels())
+  // Rows that are read as one have no gaps.
+  if (view.copies > 1) return most
   if (!isStaged) {
     if (view.inner === 1) return most
     // Where segments are short, a row of too few would cost more than what the cache saves.
-    const least = Math.ceil(leastRun / view.inner)
-    return Math.min(most, Math.max(least, Math.floor(cached / Math.max(1, view.count))))
+    const least = Math.floor(leastRun / view.inner)
+    return Math.min(most, Math.max(1, least, Math.floor(cached / Math.max(1, view.count))))
   }
   if (view.inner > 1 && view.count <= cached) return Math.min(most, Math.floor(cached / Math.max(1, view.count)))
   // A block at least must fit; whole segments where they do.
