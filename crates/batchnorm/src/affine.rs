@@ -173,40 +173,83 @@ pub(crate) fn product(a: f64, b: f64, c: f64) -> f64 {
     (a * c) * b
 }
 
-/// (x-c)·a + b, plus the other operand if it `ADDS`.
+/// (x-c)·a + b.
 #[derive(Clone, Copy)]
-struct Forward<const ADDS: bool> {
+struct Forward {
     /// Whether a ReLU follows.
     rectifies: f64,
 }
 
-impl<const ADDS: bool> Formula for Forward<ADDS> {
+impl Formula for Forward {
     const IN_PAIRS: bool = true;
 
     #[inline(always)]
-    fn folded<V: Real>(&self, Given { affine, x, other, .. }: Given<V>) -> V {
+    fn folded<V: Real>(&self, Given { affine, x, .. }: Given<V>) -> V {
         let y = affine.apply(x);
-        let y = if ADDS { y + other } else { y };
         y.select_le(V::of(self.rectifies), V::ZERO, y)
     }
 }
 
-/// y in f64.
+/// What comes of y where it is not what is left, or not the whole of it: with a residual, and in the gate.
+#[derive(Clone, Copy)]
+struct Joined {
+    rectifies: f64,
+    adds: f64,
+    keeps: f64,
+}
+
+impl Formula for Joined {
+    #[inline(always)]
+    fn folded<V: Real>(&self, Given { affine, x, other, out, .. }: Given<V>) -> V {
+        let (zero, y) = (V::ZERO, affine.apply(x));
+        let y = V::of(self.adds).select_le(zero, y + other, y);
+        let kept = V::of(self.keeps).select_le(zero, out, y);
+        y.select_le(V::of(self.rectifies), zero, kept)
+    }
+}
+
+/// What a map makes of y.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ends {
+    /// The other operand is added.
+    pub(crate) adds: bool,
+    /// 0 is left where y is not above 0.
+    pub(crate) relu: bool,
+    /// Elsewhere, what was there stays.
+    pub(crate) keeps: bool,
+    /// Where the weight is 0, the center is left, instead of 0.
+    pub(crate) centers: bool,
+}
+
+/// y, and what is made of it, in f64.
 struct ExactForward<'a> {
+    table: &'a Table,
     channels: &'a Channels<'a>,
     /// The map.
     map: fn(&Channel<f64>, f64) -> f64,
-    adds: bool,
-    relu: bool,
+    ends: Ends,
 }
 
 impl Exact for ExactForward<'_> {
-    fn exact(&self, channel: usize, format: &Format, Place { x, other, .. }: Place) -> f64 {
-        let mut y = format.round_one((self.map)(&self.channels.get(channel), x));
-        if self.adds {
+    fn exact(&self, lane: usize, format: &Format, place: Place) -> f64 {
+        let Place { x, other, out, weight } = place;
+        let Ends { adds, relu, keeps, centers } = self.ends;
+        if weight <= 0.0 {
+            let [center, ..] = self.table.get(format, lane);
+            return if centers && center.is_finite() { center } else { 0.0 };
+        }
+        let mut y =
+            self.table.y(format, lane, x, &|channel| (self.map)(&self.channels.get(channel), x));
+        if adds {
             y = format.round_one(y + other);
         }
-        if self.relu && y <= 0.0 { 0.0 } else { y }
+        if relu && y <= 0.0 {
+            0.0
+        } else if keeps {
+            out
+        } else {
+            y
+        }
     }
 }
 
@@ -219,7 +262,8 @@ pub fn apply(
     extent: Extent,
     [adds, relu]: [bool; 2],
 ) {
-    run(table, channels, Channel::exact, operands, extent, [adds, relu]);
+    let ends = Ends { adds, relu, ..Ends::default() };
+    run(table, channels, Channel::exact, operands, extent, ends);
 }
 
 /// With the coefficients of any table, and the map in f64.
@@ -229,12 +273,13 @@ pub(crate) fn run(
     map: fn(&Channel<f64>, f64) -> f64,
     operands: &Operands<'_>,
     extent: Extent,
-    [adds, relu]: [bool; 2],
+    ends: Ends,
 ) {
-    let (exact, rectifies) = (&ExactForward { channels, map, adds, relu }, flag(relu));
-    if adds {
-        map::apply(Forward::<true> { rectifies }, exact, [table; 2], operands, extent);
+    let exact = &ExactForward { table, channels, map, ends };
+    let [rectifies, adds, keeps] = [ends.relu, ends.adds, ends.keeps].map(flag);
+    if ends.adds || ends.keeps {
+        map::apply(Joined { rectifies, adds, keeps }, exact, [table; 2], operands, extent);
     } else {
-        map::apply(Forward::<false> { rectifies }, exact, [table; 2], operands, extent);
+        map::apply(Forward { rectifies }, exact, [table; 2], operands, extent);
     }
 }

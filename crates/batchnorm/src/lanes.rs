@@ -20,16 +20,10 @@ pub const PAIR: usize = 2;
 pub trait Real:
     Copy + PartialEq + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
-    /// f64, in as many lanes.
-    type Double: Real<Double = Self::Double>;
     /// Zero.
     const ZERO: Self;
     /// The number, rounded to nearest, in every lane.
     fn of(value: f64) -> Self;
-    /// Widens, exactly.
-    fn widen(self) -> Self::Double;
-    /// Rounds to nearest.
-    fn narrow(values: Self::Double) -> Self;
     /// `self <= bound ? then : otherwise`, lane by lane; a NaN compares false.
     fn select_le(self, bound: Self, then: Self, otherwise: Self) -> Self;
 
@@ -99,7 +93,7 @@ impl Format {
 }
 
 /// An element type: f32 or f64.
-pub trait Element: Real<Double = f64> + PartialOrd {
+pub trait Element: Real + PartialOrd {
     /// Four of them.
     type Lanes: Lanes<Element = Self>;
     /// Whether f64 is wider.
@@ -120,7 +114,7 @@ pub trait Element: Real<Double = f64> + PartialOrd {
 }
 
 /// Four lanes of an [`Element`].
-pub trait Lanes: Real<Double = f64x4> {
+pub trait Lanes: Real {
     /// What is in a lane.
     type Element: Element<Lanes = Self>;
     /// From an array.
@@ -147,20 +141,11 @@ pub trait Lanes: Real<Double = f64x4> {
 }
 
 macro_rules! impl_lanes {
-    ($element:ident, $lanes:ident, $widen:expr, $narrow:expr) => {
+    ($element:ident, $lanes:ident) => {
         impl Real for $element {
-            type Double = f64;
             const ZERO: Self = 0.0;
             #[inline(always)]
             fn of(value: f64) -> Self {
-                value as $element
-            }
-            #[inline(always)]
-            fn widen(self) -> f64 {
-                f64::from(self)
-            }
-            #[inline(always)]
-            fn narrow(value: f64) -> Self {
                 value as $element
             }
             #[inline(always)]
@@ -169,19 +154,10 @@ macro_rules! impl_lanes {
             }
         }
         impl Real for $lanes {
-            type Double = f64x4;
             const ZERO: Self = $lanes::new([0.0; LANES]);
             #[inline(always)]
             fn of(value: f64) -> Self {
                 $lanes::splat(value as $element)
-            }
-            #[inline(always)]
-            fn widen(self) -> f64x4 {
-                $widen(self)
-            }
-            #[inline(always)]
-            fn narrow(values: f64x4) -> Self {
-                $narrow(values)
             }
             #[inline(always)]
             fn select_le(self, bound: Self, then: Self, otherwise: Self) -> Self {
@@ -207,13 +183,8 @@ macro_rules! impl_lanes {
     };
 }
 
-impl_lanes!(
-    f32,
-    f32x4,
-    |lanes: f32x4| f64x4::new(lanes.to_array().map(f64::from)),
-    |lanes: f64x4| f32x4::new(lanes.to_array().map(|value| value as f32))
-);
-impl_lanes!(f64, f64x4, |lanes| lanes, |lanes| lanes);
+impl_lanes!(f32, f32x4);
+impl_lanes!(f64, f64x4);
 
 impl Element for f32 {
     type Lanes = f32x4;

@@ -9,7 +9,8 @@
 //! The memory pattern decides nothing but where the coefficients of the lanes come from: as many
 //! channels, or one.
 //!
-//! Channels that coefficients do not serve go element by element in f64 ([`Exact`]).
+//! Channels that coefficients do not serve go element by element in f64, and so do elements with weights
+//! ([`Exact`]).
 
 use crate::affine::Affine;
 use crate::lanes::{Element, Format, LANES, Real};
@@ -36,14 +37,10 @@ pub struct Given<V: Real> {
     pub other: V,
     /// What is to be replaced.
     pub out: V,
-    /// The weights; 1 where there are none.
-    pub weight: V::Double,
 }
 
 /// How the result comes from what lies in its place.
 pub trait Formula: Copy {
-    /// Whether it takes weights.
-    const WEIGHTED: bool = false;
     /// Whether segments are mapped two vectors at a time: that is faster, and longer.
     const IN_PAIRS: bool = false;
 
@@ -51,10 +48,10 @@ pub trait Formula: Copy {
     fn folded<V: Real>(&self, given: Given<V>) -> V;
 }
 
-/// The formula of an element, for a channel that its coefficients do not serve.
+/// The formula of an element, for a channel that its coefficients do not serve, and for elements with weights.
 pub trait Exact {
-    /// In f64, rounded to the format.
-    fn exact(&self, channel: usize, format: &Format, place: Place) -> f64;
+    /// In f64, rounded to the format. Of the lanes of the table, not of its channels.
+    fn exact(&self, lane: usize, format: &Format, place: Place) -> f64;
 }
 
 /// What lies in the place of one element: see [`Given`].
@@ -64,6 +61,7 @@ pub struct Place {
     pub x: f64,
     pub other: f64,
     pub out: f64,
+    /// 1 where there are none.
     pub weight: f64,
 }
 
@@ -112,12 +110,11 @@ impl Operands<'_> {
     }
 }
 
-/// Elements that follow each other, as many of each array; no weights where there are none.
+/// Elements that follow each other, as many of each array.
 struct Run<'a, E> {
     x: &'a [Cell<E>],
     other: &'a [Cell<E>],
     out: &'a [Cell<E>],
-    weights: &'a [Cell<f64>],
 }
 
 /// A formula, and the coefficients of all lanes.
@@ -153,8 +150,8 @@ trait Segments {
     fn few(&self, row: usize, start: usize, end: usize);
     /// Maps segments of channels that coefficients serve.
     fn channels(&self, row: usize, first: usize, end: usize, inner: usize);
-    /// Maps a segment of a channel that they do not.
-    fn exact(&self, row: usize, channel: usize, inner: usize);
+    /// Maps segments of any channels, one element after the other.
+    fn exact(&self, row: usize, first: usize, end: usize, inner: usize);
 }
 
 /// Applies a formula to the rows of a piece, with the coefficients of y and of dx; the latter's table tells
@@ -183,14 +180,18 @@ fn typed<F: Formula, E: Tabled>(
 ) {
     let (affine, slope) = (E::triples(affine), E::triples(table));
     let loops: &Map<'_, F, E::Vector> = &Map { formula, affine, slope };
-    rows(&Typed { loops, exact, table, arrays }, table, extent);
+    rows(&Typed { loops, exact, table, arrays }, table, extent, arrays.weights.is_some());
 }
 
 #[inline(never)]
-fn rows(map: &dyn Segments, table: &Table, extent: Extent) {
+fn rows(map: &dyn Segments, table: &Table, extent: Extent, one_by_one: bool) {
     let Extent { rows, channels, inner, .. } = extent;
     let by_lanes = inner == table.inner();
     let width = channels * inner;
+    if one_by_one {
+        let (lanes, inner) = if by_lanes { (width, 1) } else { (channels, inner) };
+        return (0..rows).for_each(|row| map.exact(row, 0, lanes, inner));
+    }
     let copies = if by_lanes && map.are_dense(width) { table.copies() } else { 1 };
     for row in (0..rows).step_by(copies) {
         let (end, mut done) = (width * copies.min(rows - row), 0);
@@ -209,7 +210,7 @@ fn rows(map: &dyn Segments, table: &Table, extent: Extent) {
             for channel in 0..if table.any_exact() { channels } else { 0 } {
                 if table.is_exact(channel) {
                     map.channels(row, done, channel, inner);
-                    map.exact(row, channel, inner);
+                    map.exact(row, channel, channel + 1, inner);
                     done = channel + 1;
                 }
             }
@@ -220,9 +221,8 @@ fn rows(map: &dyn Segments, table: &Table, extent: Extent) {
 
 impl<E: Element> Segments for Typed<'_, E> {
     fn are_dense(&self, width: usize) -> bool {
-        let Arrays { x, other, out, weights } = self.arrays;
-        let weights = weights.map_or(width, |weights| weights.stride);
-        [x.stride, other.stride, out.stride, weights] == [width; 4]
+        let Arrays { x, other, out, .. } = self.arrays;
+        [x.stride, other.stride, out.stride] == [width; 3]
     }
 
     fn lanes(&self, row: usize, start: usize, end: usize) {
@@ -230,8 +230,7 @@ impl<E: Element> Segments for Typed<'_, E> {
     }
 
     fn few(&self, row: usize, start: usize, end: usize) {
-        let run = self.run(row, start, end);
-        self.copied(&run, start, true, &|copy| self.loops.lanes(copy, start));
+        self.copied(row, start, end, true, &|copy| self.loops.lanes(copy, start));
     }
 
     fn channels(&self, row: usize, first: usize, end: usize, inner: usize) {
@@ -240,15 +239,17 @@ impl<E: Element> Segments for Typed<'_, E> {
             return self.loops.channels(&run, first, inner);
         }
         for channel in first..end {
-            let run = self.run(row, channel * inner, (channel + 1) * inner);
-            self.copied(&run, channel, false, &|copy| self.loops.channels(copy, channel, FEW));
+            let start = channel * inner;
+            let end = start + inner;
+            self.copied(row, start, end, false, &|copy| self.loops.channels(copy, channel, FEW));
         }
     }
 
-    fn exact(&self, row: usize, channel: usize, inner: usize) {
-        let run = self.run(row, channel * inner, (channel + 1) * inner);
-        for index in 0..inner {
-            self.exact_one(&run, index, channel);
+    fn exact(&self, row: usize, first: usize, end: usize, inner: usize) {
+        for lane in first..end {
+            for index in 0..inner {
+                self.exact_one(row, lane * inner + index, lane);
+            }
         }
     }
 }
@@ -256,26 +257,29 @@ impl<E: Element> Segments for Typed<'_, E> {
 impl<E: Element> Typed<'_, E> {
     #[inline(never)]
     fn run(&self, row: usize, start: usize, end: usize) -> Run<'_, E> {
-        let Arrays { x, other, out, weights } = self.arrays;
+        let Arrays { x, other, out, .. } = self.arrays;
         let len = end - start;
-        Run {
-            x: x.part(row, start, len),
-            other: other.part(row, start, len),
-            out: out.part(row, start, len),
-            weights: weights.as_ref().map_or(&[], |weights| weights.part(row, start, len)),
-        }
+        let [x, other, out] = [x, other, out].map(|rows| rows.part(row, start, len));
+        Run { x, other, out }
     }
 
     /// Maps elements that are too few for lanes. Those of channels that coefficients do not serve may be
     /// among them, if they have a lane each.
     #[inline(never)]
-    fn copied(&self, run: &Run<'_, E>, first: usize, by_lanes: bool, map: &dyn Fn(&Run<'_, E>)) {
-        let [x, other, out] = [run.x, run.other, run.out].map(|cells| padded(cells, E::ZERO));
-        let weights = padded(run.weights, 1.0);
-        map(&Run { x: &x, other: &other, out: &out, weights: &weights });
-        for (index, (cell, copy)) in run.out.iter().zip(&out).enumerate() {
-            if by_lanes && self.table.is_exact(first + index) {
-                self.exact_one(run, index, first + index);
+    fn copied(
+        &self,
+        row: usize,
+        start: usize,
+        end: usize,
+        by_lanes: bool,
+        map: &dyn Fn(&Run<'_, E>),
+    ) {
+        let Run { x, other, out } = self.run(row, start, end);
+        let [x, other, copy] = [padded(x), padded(other), padded(out)];
+        map(&Run { x: &x, other: &other, out: &copy });
+        for (lane, (cell, copy)) in (start..).zip(out.iter().zip(&copy)) {
+            if by_lanes && self.table.is_exact(lane) {
+                self.exact_one(row, lane, lane);
             } else {
                 cell.set(copy.get());
             }
@@ -283,30 +287,27 @@ impl<E: Element> Typed<'_, E> {
     }
 
     #[inline(never)]
-    fn exact_one(&self, run: &Run<'_, E>, index: usize, channel: usize) {
-        let [x, other, out] = [run.x, run.other, run.out].map(|cells| cells[index].get().to_f64());
-        let weight = run.weights.get(index).map_or(1.0, Cell::get);
-        let place = Place { x, other, out, weight };
-        run.out[index].set(E::from_f64(self.exact.exact(channel, &E::FORMAT, place)));
+    fn exact_one(&self, row: usize, at: usize, lane: usize) {
+        let Arrays { x, other, out, weights } = self.arrays;
+        let [x, other, out] = [x, other, out].map(|rows| &rows.part(row, at, 1)[0]);
+        let [x, other, before] = [x, other, out].map(|cell| cell.get().to_f64());
+        let weight = weights.as_ref().map_or(1.0, |weights| weights.part(row, at, 1)[0].get());
+        let place = Place { x, other, out: before, weight };
+        out.set(E::from_f64(self.exact.exact(lane, &E::FORMAT, place)));
     }
 }
 
 #[inline(never)]
-fn padded<T: Copy>(cells: &[Cell<T>], filler: T) -> [Cell<T>; FEW] {
-    let mut few = [filler; FEW];
-    for (copy, cell) in few.iter_mut().zip(cells) {
-        *copy = cell.get();
-    }
-    few.map(Cell::new)
+fn padded<E: Element>(cells: &[Cell<E>]) -> [Cell<E>; FEW] {
+    let few = [const { Cell::new(E::ZERO) }; FEW];
+    few.iter().zip(cells).for_each(|(copy, cell)| copy.set(cell.get()));
+    few
 }
 
-impl<F: Formula, V: Vector<Double: Vector<Element = f64>>> Loops<V::Element> for Map<'_, F, V> {
+impl<F: Formula, V: Vector> Loops<V::Element> for Map<'_, F, V> {
     fn lanes(&self, run: &Run<'_, V::Element>, first: usize) {
         let out = V::groups(run.out);
         let [x, other] = [run.x, run.other].map(|cells| part(V::groups(cells), 0, out.len()));
-        let weights = if F::WEIGHTED { run.weights } else { &[] };
-        let weights = V::Double::groups(weights);
-        let weights = if F::WEIGHTED { part(weights, 0, out.len()) } else { weights };
         let [affine, slope] =
             [self.affine, self.slope].map(|lanes| part(lanes, first / V::WIDTH, out.len()));
         for group in 0..out.len() {
@@ -316,7 +317,6 @@ impl<F: Formula, V: Vector<Double: Vector<Element = f64>>> Loops<V::Element> for
                 x: V::load(&x[group]),
                 other: V::load(&other[group]),
                 out: V::load(&out[group]),
-                weight: if F::WEIGHTED { Vector::load(&weights[group]) } else { Real::of(1.0) },
             };
             self.formula.folded(given).store(&out[group]);
         }
@@ -332,17 +332,14 @@ impl<F: Formula, V: Vector<Double: Vector<Element = f64>>> Loops<V::Element> for
             let (start, channel) = (index * inner, first + index);
             let [x, other, out] =
                 [run.x, run.other, run.out].map(|cells| part(cells, start, inner));
-            let weights = if F::WEIGHTED { part(run.weights, start, inner) } else { &[] };
             let [affine, slope] = [self.affine, self.slope].map(|lanes| {
                 lanes[channel / V::WIDTH].each_ref().map(|lanes| V::splat(lanes, channel))
             });
             let (affine, slope) = (Affine::new(affine), Slope::new(slope));
             let load = |at| {
                 let [x, other, out] = [x, other, out].map(|cells| V::group(cells, at));
-                let weight = F::WEIGHTED.then(|| Vector::load(V::Double::group(weights, at)));
-                let weight = weight.unwrap_or(Real::of(1.0));
                 let (x, other) = (V::load(x), V::load(other));
-                (out, Given { affine, slope, x, other, out: V::load(out), weight })
+                (out, Given { affine, slope, x, other, out: V::load(out) })
             };
             let load = |at| (load(at), F::IN_PAIRS.then(|| load(at + V::WIDTH)));
             let (mut at, mut next) = (0, load(0));

@@ -11,7 +11,7 @@
 //! A channel whose coefficients leave the normal range of the element type takes a path of its own, in
 //! f64 ([`Totals::exact`]).
 
-use crate::affine::{self, Channel, Channels, product};
+use crate::affine::{self, Channel, Channels, Ends, product};
 use crate::lanes::{Element, Format, Real};
 use crate::map::{self, Exact, Formula, Given, Operands, Place, flag};
 use crate::piece::Extent;
@@ -134,23 +134,6 @@ impl Formula for Backward {
     }
 }
 
-/// dx of elements with weights, where dy went through the [`crate::gate`].
-#[derive(Clone, Copy)]
-struct Weighted;
-
-impl Formula for Weighted {
-    const WEIGHTED: bool = true;
-
-    /// The weighted part is f64's, since a weight may vanish in f32. (w·(x-c))·B, because a light element
-    /// may lie so far off that B·(x-c) overflows.
-    #[inline(always)]
-    fn folded<V: Real>(&self, Given { affine, slope, x, other: dy, weight, .. }: Given<V>) -> V {
-        let distance = (x - affine.center).widen();
-        let rest = (weight * distance) * slope.distance.widen() + weight * slope.constant.widen();
-        counts::<V>(weight).select_le(V::ZERO, V::ZERO, slope.factor * dy + V::narrow(rest))
-    }
-}
-
 /// dx in f64.
 struct ExactBackward<'a> {
     coefficients: &'a Coefficients,
@@ -160,23 +143,26 @@ struct ExactBackward<'a> {
 }
 
 impl Exact for ExactBackward<'_> {
-    fn exact(&self, index: usize, format: &Format, place: Place) -> f64 {
+    fn exact(&self, lane: usize, format: &Format, place: Place) -> f64 {
         let Place { x, other: mut dy, weight, .. } = place;
-        let channel = self.channels.get(index);
-        if self.relu {
-            let table = &self.coefficients.affine;
-            let y = if table.is_exact(index) {
-                format.round_one(channel.exact(x))
-            } else {
-                let [center, scale, shift] = table.get(format, index);
-                let round = |value| format.round_one(value);
-                round(round(round(x - center) * scale) + shift)
-            };
-            if y <= 0.0 {
-                dy = 0.0;
-            }
+        if weight <= 0.0 {
+            return 0.0;
         }
-        if weight <= 0.0 { 0.0 } else { self.totals.exact(&channel, index, x, dy, weight) }
+        let Coefficients { affine, slope } = self.coefficients;
+        let channel = |lane| self.channels.get(lane);
+        if self.relu && affine.y(format, lane, x, &|lane| channel(lane).exact(x)) <= 0.0 {
+            dy = 0.0;
+        }
+        if slope.is_exact(lane) {
+            return self.totals.exact(&channel(lane), lane, x, dy, weight);
+        }
+        // Of weights alone, which are f64, as what is weighted is: a weight may vanish in f32. (w·(x-c))·B,
+        // because a light element may lie so far off that B·(x-c) overflows.
+        let [center, ..] = affine.get(format, lane);
+        let [factor_of_distance, factor, constant] = slope.get(format, lane);
+        let distance = format.round_one(x - center);
+        let rest = (weight * distance) * factor_of_distance + weight * constant;
+        format.round_one(format.round_one(factor * dy) + format.round_one(rest))
     }
 }
 
@@ -192,20 +178,11 @@ pub fn apply(
 ) {
     let tables = [&coefficients.affine, &coefficients.slope];
     let exact = &ExactBackward { coefficients, channels, totals, relu };
-    if operands.are_weighted() {
-        map::apply(Weighted, exact, tables, operands, extent);
-    } else if totals.frozen && !relu {
+    if totals.frozen && !relu && !operands.are_weighted() {
         let operands = &operands.other_alone();
-        affine::run(tables[1], channels, Channel::exact_frozen, operands, extent, [false; 2]);
+        affine::run(tables[1], channels, Channel::exact_frozen, operands, extent, Ends::default());
     } else {
         let backward = Backward { rectifies: flag(relu), follows: flag(!totals.frozen) };
         map::apply(backward, exact, tables, operands, extent);
     }
-}
-
-/// 0 for a weight of 0, else 1: in f32 a weight itself might vanish.
-#[inline(always)]
-pub(crate) fn counts<V: Real>(weight: V::Double) -> V {
-    let [zero, one] = [0.0, 1.0].map(V::Double::of);
-    V::narrow(weight.select_le(zero, zero, one))
 }

@@ -31,7 +31,7 @@ pub struct Table {
 /// An element type that tables hold.
 pub trait Tabled: Element {
     /// A vector of it.
-    type Vector: Vector<Element = Self, Double: Vector<Element = f64>>;
+    type Vector: Vector<Element = Self>;
     /// The coefficients of this type.
     fn triples(table: &Table) -> &[Triple<Self::Vector>];
     /// Arrays of this type.
@@ -96,6 +96,24 @@ impl Table {
         } else {
             self.double[lane / 2].map(|column| column[lane % 2])
         }
+    }
+
+    /// Of y's table: (x-c)·a + b, rounded as elements are, or, of a channel that coefficients do not serve,
+    /// what is `exact`, rounded once.
+    #[inline(never)]
+    pub(crate) fn y(
+        &self,
+        format: &Format,
+        lane: usize,
+        x: f64,
+        exact: &dyn Fn(usize) -> f64,
+    ) -> f64 {
+        let round = |value| format.round_one(value);
+        if self.is_exact(lane) {
+            return round(exact(lane));
+        }
+        let [center, scale, shift] = self.get(format, lane);
+        round(round(round(x - center) * scale) + shift)
     }
 
     /// Those of one lane.

@@ -6,7 +6,7 @@
 use crate::lanes::Real;
 use crate::piece::outside;
 use core::cell::Cell;
-use wide::{f32x4, f64x2, f64x4};
+use wide::{f32x4, f64x2};
 
 /// Lanes that cells are read into.
 pub trait Vector: Real {
@@ -73,22 +73,12 @@ macro_rules! impl_vector {
 
 impl_vector!(f32x4, f32, 4);
 impl_vector!(f64x2, f64, 2);
-impl_vector!(f64x4, f64, 4);
 
 impl Real for f64x2 {
-    type Double = Self;
     const ZERO: Self = Self::new([0.0; 2]);
     #[inline(always)]
     fn of(value: f64) -> Self {
         Self::splat(value)
-    }
-    #[inline(always)]
-    fn widen(self) -> Self {
-        self
-    }
-    #[inline(always)]
-    fn narrow(values: Self) -> Self {
-        values
     }
     #[inline(always)]
     fn select_le(self, bound: Self, then: Self, otherwise: Self) -> Self {
