@@ -2,10 +2,9 @@
 
 use batchnorm::affine::Channels;
 use batchnorm::map::{Arrays, Operands};
-use batchnorm::piece::{Array, Extent, Rows};
+use batchnorm::piece::{Extent, Rows};
 use batchnorm::slope::Totals;
 use batchnorm::view::{Blocking, TILE};
-use core::cell::Cell;
 
 /// The piece and its arrays; ts/wasm.ts has the same list.
 #[repr(C)]
@@ -73,14 +72,16 @@ impl Call {
         self.channels_last != 0
     }
 
-    /// An array. What may be written during the call, or be the same as another, is to be read as cells.
-    pub fn read<T>(&self, role: Role) -> Array<'_, T> {
+    /// The rows of one outer of an array. What may be written during the call, or be the same as another, is
+    /// to be read as cells.
+    #[inline(never)]
+    pub fn rows<T>(&self, role: Role, outer: usize) -> Rows<'_, T> {
         let place = self.arrays[role as usize];
         // SAFETY: `ptr` is that of a staging buffer or of a live allocation of the user, aligned,
         // with `len` elements behind it; whoever writes there during the call has cells. Any bits are a
         // float.
         let data = unsafe { core::slice::from_raw_parts(place.ptr as *const T, self.len(place)) };
-        Array { data, outer_stride: place.outer_stride, row_stride: place.row_stride }
+        Rows::new(data, outer * place.outer_stride, place.row_stride)
     }
 
     /// The rows of one outer for a map: its two operands, its result and, if there are any, the weights.
@@ -100,11 +101,6 @@ impl Call {
             let [x, other, out] = roles.map(|role| self.rows(role, outer));
             Operands::Single(Arrays { x, other, out, weights })
         }
-    }
-
-    #[inline(never)]
-    fn rows<T>(&self, role: Role, outer: usize) -> Rows<'_, Cell<T>> {
-        self.read(role).outer(outer)
     }
 
     fn len(&self, place: Place) -> usize {

@@ -33,10 +33,10 @@ fn with_source(
     let roles = [Role::X, if terms == Terms::Moments { Role::X } else { Role::Dy }];
     let channels_last = call.is_channels_last();
     if double {
-        let rows = roles.map(|role| call.read(role).outer(outer));
+        let rows = roles.map(|role| call.rows(role, outer));
         run(&mut Input::<f64> { rows, terms, channels_last, scratch: F64.open() });
     } else {
-        let rows = roles.map(|role| call.read(role).outer(outer));
+        let rows = roles.map(|role| call.rows(role, outer));
         run(&mut Input::<f32> { rows, terms, channels_last, scratch: F32.open() });
     }
 }
@@ -69,11 +69,11 @@ pub fn bn_weighted_moments(double: bool, begin: bool, end: bool) {
             reduction.clear(extent.channels, blocking);
         }
         let x: &dyn Elements = if double {
-            &call.read::<f64>(Role::X).outer(outer)
+            &call.rows::<f64>(Role::X, outer)
         } else {
-            &call.read::<f32>(Role::X).outer(outer)
+            &call.rows::<f32>(Role::X, outer)
         };
-        let weights = call.read::<f64>(Role::Weights).outer(outer);
+        let weights = call.rows::<f64>(Role::Weights, outer);
         reduction.push([x, &weights], extent, blocking, GROUP.open());
         if end {
             write_moments(table, outer, extent, reduction.finish(extent.channels, blocking));

@@ -142,7 +142,7 @@ impl<V: Real> Affine<V> {
 }
 
 /// Folds two channels, and says (a bit a lane) which of them need the exact path.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn fold_lanes(format: &Format, channel: &Channel<f64x2>) -> (Affine<f64x2>, u32) {
     let &Channel { mean, inverse_deviation, gamma, beta } = channel;
     let slope = gamma * inverse_deviation;

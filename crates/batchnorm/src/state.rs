@@ -24,6 +24,12 @@ pub trait State: Copy {
     fn read(numbers: &Numbers) -> Self;
     /// Writes its numbers.
     fn write(&self, into: &mut Numbers);
+
+    /// Merges the numbers of other elements into those of some.
+    #[inline(never)]
+    fn join(own: &mut Numbers, other: &Numbers) {
+        Self::read(own).merge(Self::read(other)).write(own);
+    }
 }
 
 /// A sum in f64 with what its additions rounded away (Knuth's two-sum), so that its error does not
@@ -186,7 +192,7 @@ impl Chunked {
         self.is_fresh = false;
         self.blocks += usize::from(is_complete);
         if self.blocks == blocking.blocks {
-            self.close::<S>(channels, blocking);
+            self.close(S::join, channels, blocking);
         }
     }
 
@@ -197,7 +203,7 @@ impl Chunked {
             return &self.chunk[..groups];
         }
         if self.blocks > 0 {
-            self.close::<S>(channels, blocking);
+            self.close(S::join, channels, blocking);
         }
         if !self.has_total {
             self.total[..groups].fill(NOTHING);
@@ -207,17 +213,17 @@ impl Chunked {
 
     /// Merges the chunk into the total, the copies of a channel from left to right.
     #[inline(never)]
-    fn close<S: State>(&mut self, channels: usize, blocking: Blocking) {
+    fn close(&mut self, join: fn(&mut Numbers, &Numbers), channels: usize, blocking: Blocking) {
         for group in 0..channels.div_ceil(PAIR) {
-            let mut merged = S::read(&self.chunk[group]);
+            let mut merged = self.chunk[group];
             for copy in 1..blocking.copies {
-                let lanes = self.lanes_from(copy * channels + group * PAIR);
-                merged = merged.merge(S::read(&lanes));
+                join(&mut merged, &self.lanes_from(copy * channels + group * PAIR));
             }
             if self.has_total {
-                merged = S::read(&self.total[group]).merge(merged);
+                join(&mut self.total[group], &merged);
+            } else {
+                self.total[group] = merged;
             }
-            merged.write(&mut self.total[group]);
         }
         self.has_total = true;
         self.clear_chunk(channels, blocking);
