@@ -40,11 +40,15 @@ async function build(say) {
   })
   copyFileSync(join(root, "ts/generated/kernel_bg.wasm"), join(folder, "kernel.wasm"))
 
-  // webpack and Next trip over it, and nothing in the bundle needs it (docs/architecture.md).
   for (const file of readdirSync(folder).filter((entry) => entry.endsWith(".js"))) {
-    if (readFileSync(join(folder, file), "utf8").includes("import.meta")) {
+    const code = readFileSync(join(folder, file), "utf8")
+    // webpack and Next trip over it, and nothing in the bundle needs it (docs/architecture.md).
+    if (code.includes("import.meta")) {
       throw new SetUpError(`dist/${file} would contain import.meta, which some bundlers cannot take`)
     }
+    // One such character makes engines keep the whole file with two bytes per character, and breaks where a charset is wrong.
+    const other = [...code].find((character) => character > "~")
+    if (other) throw new SetUpError(`dist/${file} would contain ${other}, which is not ASCII`)
   }
   rmSync(join(root, "dist"), { recursive: true, force: true })
   renameSync(folder, join(root, "dist"))

@@ -300,8 +300,8 @@ describe("a normalization", () => {
     const { epsilon: _, ...withoutEpsilon } = like
     const oneEach = "an array of numbers, one per channel"
     refuseAll([
-      [fold(withoutEpsilon), argumentError("normalization.epsilon", "the ε of the layer", "nothing")],
-      [fold(new BatchNorm(3).toJSON()), argumentError("normalization.epsilon", "the ε of the layer", "nothing")],
+      [fold(withoutEpsilon), argumentError("normalization.epsilon", "the epsilon of the layer", "nothing")],
+      [fold(new BatchNorm(3).toJSON()), argumentError("normalization.epsilon", "the epsilon of the layer", "nothing")],
       [fold({ ...like, scale: "yes" }), argumentError("normalization.scale", "true or false", '"yes"')],
       [fold({ ...like, center: 1 }), argumentError("normalization.center", "true or false", "1")],
       [fold({ ...like, runningMean: 5 }), argumentError("normalization.runningMean", oneEach, "5")],

@@ -1,7 +1,7 @@
 /** A user's value, in a few words. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return `${value}`
-  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value)
   if (typeof value === "function") return "a function"
   if (typeof value !== "object") return `${String(value)}${typeof value === "bigint" ? "n" : ""}`
   if (Array.isArray(value)) return `an Array of ${value.length}`

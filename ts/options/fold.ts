@@ -176,7 +176,7 @@ export function checkNormalization(
 /** What a layer infers with. */
 function optionsOf(layer: Layer): ChannelOptions & Statistics {
   // The convention that its ε depends on is not known of a layer that does not say it.
-  if (layer.epsilon === undefined) throw missing("normalization.epsilon", "the ε of the layer")
+  if (layer.epsilon === undefined) throw missing("normalization.epsilon", "the epsilon of the layer")
   return {
     mean: layer.runningMean,
     variance: layer.runningVariance,
