@@ -226,11 +226,10 @@ function scaled(values: ArrayLike<number>, scale: number): Float64Array {
   return Float64Array.from(values, (value) => value * scale)
 }
 
-const names = [
-  ...["x.data", "dy.data", "residual.data"],
-  ...["saved.mean", "saved.variance", "saved.count", "saved.gamma", "saved.beta", "weights"],
-  ...["out.dx.data", "out.dresidual.data", "out.dgamma", "out.dbeta", "out.dmean", "out.dvariance"],
-]
+const reads = ["x.data", "dy.data", "residual.data"]
+const savedReads = ["saved.mean", "saved.variance", "saved.count", "saved.gamma", "saved.beta", "weights"]
+const writes = ["out.dx.data", "out.dresidual.data", "out.dgamma", "out.dbeta", "out.dmean", "out.dvariance"]
+const names = /* @__PURE__ */ reads.concat(savedReads, writes)
 // dx and dresidual may lie over x, dy or the residual.
 const same = [1 | 2 | 4, 1 | 2 | 4, 0, 0, 0, 0]
 

@@ -146,8 +146,8 @@ const jsonOptions = [
   "singleElement",
 ] as const
 const jsonVectors = ["gamma", "beta", "runningMean", "runningVariance"] as const
-const optionNames: readonly string[] = [...jsonOptions, ...jsonVectors]
-const jsonNames = ["version", "channels", "options", "frozen", "batches", "skipped", ...jsonVectors] as const
+const optionNames = /* @__PURE__ */ (jsonOptions as readonly string[]).concat(jsonVectors)
+const jsonNames = /* @__PURE__ */ ["version", "channels", "options", "frozen", "batches", "skipped"].concat(jsonVectors)
 
 /**
  * A batch normalization layer: parameters, running statistics, gradients. Its arrays are ordinary ones and the same for

@@ -211,9 +211,10 @@ export function normalize<Y extends NdArray>(
 }
 
 const reads = ["x.data", "residual.data", "weights", "mean", "variance", "gamma", "beta"]
-const namesOfOut = [...reads, "out.data"]
+// Calls, and no spreads: bundlers leave those out where nothing uses them.
+const namesOfOut = /* @__PURE__ */ reads.concat("out.data")
 const savedNames = ["out.saved.mean", "out.saved.variance", "out.saved.count", "out.saved.gamma", "out.saved.beta"]
-const namesOfY = [...reads, "out.y.data", ...savedNames]
+const namesOfY = /* @__PURE__ */ reads.concat("out.y.data", savedNames)
 // y may lie over x or the residual, what is saved over the numbers that it is of.
 const same = [1 | 2, 8, 16, 0, 32, 64]
 // The backward pass looks where the ReLU was 0, for which it needs the residual.

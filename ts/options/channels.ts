@@ -23,7 +23,7 @@ export const inferNames: readonly string[] = [
 export const alsoSaved: readonly string[] = ["count", "frozen", "inPlace", "hasResidual", "hasWeights"]
 
 /** The options of `forward`. */
-export const forwardNames: readonly string[] = [...inferNames, "weights"]
+export const forwardNames: readonly string[] = /* @__PURE__ */ inferNames.concat("weights")
 
 /** The view of an array whose channels lie along the axes given; the last, unless they are. */
 export function checkChannelView(
