@@ -40,7 +40,7 @@ const variants = {
 }
 
 const texts = Object.keys(variants).map((variant) => `${variant}-text.ts`)
-const outputs = ["kernel_bg.wasm", "kernel_bg.wasm.d.ts", ...texts].map((file) => `${generated}/${file}`)
+const outputs = ["kernel_bg.wasm", "kernel_bg.wasm.d.ts", ...texts, "decoder.ts"].map((file) => `${generated}/${file}`)
 
 /**
  * The fingerprint of all that a build of the kernels depends on.
@@ -48,7 +48,9 @@ const outputs = ["kernel_bg.wasm", "kernel_bg.wasm.d.ts", ...texts].map((file) =
  */
 export async function inputs(more = []) {
   const { version } = await compiler()
-  const tools = ["build-wasm.mjs", "printable.mjs", "set-up/wasm-tools.mjs"].map((file) => `tools/${file}`)
+  const tools = ["build-wasm.mjs", "decoder.wat", "printable.mjs", "set-up/wasm-tools.mjs"].map(
+    (file) => `tools/${file}`,
+  )
   const kept = ["crates", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "node_modules/binaryen/package.json"]
   return fingerprint([...kept, ...tools, ...more], {
     extra: version,
@@ -78,8 +80,22 @@ async function build(say) {
     const text = encodePrintable(readFileSync(wasm))
     writeFileSync(join(folder, `${id}-text.ts`), `export const kernelText: string = "${text}"\n`)
   }
+  await buildDecoder(folder, { say, log: name })
   rmSync(join(root, generated), { recursive: true, force: true })
   renameSync(folder, join(root, generated))
+}
+
+const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt")
+
+/**
+ * Assembles what decodes the text of the kernels.
+ * @param {string} folder
+ * @param {{ say: (line: string) => void, log: string }} options
+ */
+async function buildDecoder(folder, options) {
+  const wasm = join(folder, "decoder.wasm")
+  await command(projectNode, [wasmOpt, join(root, "tools", "decoder.wat"), "-Oz", "-o", wasm], options)
+  writeFileSync(join(folder, "decoder.ts"), `export const decoder: readonly number[] = [${[...readFileSync(wasm)]}]\n`)
 }
 
 /**
@@ -108,7 +124,6 @@ export async function buildKernel(folder, { say, log, variant = kernel, features
   })
 
   const wasm = join(folder, "kernel_bg.wasm")
-  const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt")
   // The stack lies lowest in memory, so that no array begins in the first kilobyte: what --low-memory-unused asks for.
   const options = ["-O2", "--low-memory-unused", ...variant.wasmOpt, "--strip-producers", "--strip-target-features"]
   await command(projectNode, [wasmOpt, wasm, ...options, "-o", wasm], { say, log })

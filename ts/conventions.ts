@@ -2,7 +2,7 @@
 export type Convention = "keras" | "torch" | "onnx" | "tf-fused"
 
 /** What a framework calls the state of a layer, in the order of its files. */
-export type StateNames = readonly [
+type StateNames = readonly [
   gamma: string,
   beta: string,
   runningMean: string,

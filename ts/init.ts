@@ -30,7 +30,7 @@ export async function init(options?: InitOptions): Promise<void> {
 export function initSync(options?: InitOptions): void {
   const source = checkOptions(options, "options", ["source"])?.source
   if (isStarted()) return
-  start(source === undefined ? undefined : checkKernels(compile(checkSyncSource(source))))
+  start(source === undefined ? undefined : checkKernels(compile(() => checkSyncSource(source))))
 }
 
 async function load(source: object | string): Promise<WebAssembly.Module> {

@@ -28,15 +28,16 @@ export function start(module?: WebAssembly.Module): void {
   if (!module && !bundled) {
     throw new StateError("batchnorm/slim carries no kernels: await init({ source }) before the first call")
   }
-  const compiled = module ?? compile((bundled as () => Source)())
+  const compiled = module ?? compile(bundled as () => Source)
   const { exports } = new WebAssembly.Instance(compiled)
   kernel = exports as unknown as typeof Exports
 }
 
-/** Compiles at once. */
-export function compile(source: Source): WebAssembly.Module {
+/** Compiles at once what the engine is checked for before it is got. */
+export function compile(get: () => Source): WebAssembly.Module {
   checkEngine()
   try {
+    const source = get()
     return source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source)
   } catch (cause) {
     throw uncompiled(cause)

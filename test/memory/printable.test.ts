@@ -1,4 +1,4 @@
-import { expect, test } from "vitest"
+import { expect, test, vi } from "vitest"
 import { encodePrintable } from "../../tools/printable.mjs"
 import { decodePrintable } from "../../ts/printable.ts"
 
@@ -11,6 +11,19 @@ test.each([
   ["every pair of bytes", Uint8Array.from({ length: 2 * 65_536 }, (_, index) => (index & 1 ? index >> 1 : index >> 9))],
 ])("%s is the same again", (_, bytes) => {
   expect(decodePrintable(encodePrintable(bytes))).toEqual(bytes)
+})
+
+test("an engine without TextEncoder has the same", () => {
+  vi.stubGlobal("TextEncoder", undefined)
+  try {
+    expect(decodePrintable(encodePrintable(all))).toEqual(all)
+  } finally {
+    vi.unstubAllGlobals()
+  }
+})
+
+test.each([1, 65_535, 65_536, 65_537])("a text of %i characters fits", (length) => {
+  expect(decodePrintable("?".repeat(length))).toEqual(new Uint8Array(length).fill(0xfc))
 })
 
 test("nothing in it has to be escaped, in whichever quotes, script or page", () => {

@@ -30,8 +30,8 @@ const order = [
   ["conventions"],
   ["allocations"],
   ["memory"],
-  ["wasm"],
-  ["broadcast", "json", "errors", "types", "printable", "generated/"],
+  ["wasm", "printable"],
+  ["broadcast", "json", "errors", "types", "generated/"],
 ]
 
 /**

@@ -39,27 +39,32 @@ export function checkState(state: LoadableState, layer: Layer, convention: Conve
     copy.set(values)
     return copy
   }
-  const due = parametersOf(convention, usedOrGiven(layer, entries, convention))
-  const gamma = due.gamma ? vector(gammaName, unlessOff("scale", convention)) : undefined
-  const beta = due.beta ? vector(betaName, unlessOff("center", convention)) : undefined
-  if (gamma && !layer.scale) checkUnused(gamma, 1, `state.${gammaName}`, "scale")
-  if (beta && !layer.center) checkUnused(beta, 0, `state.${betaName}`, "center")
+  // A parameter that the layer does not use counts where it is there all the same.
+  const due = parametersOf(convention, {
+    scale: layer.scale || entries.has(gammaName),
+    center: layer.center || entries.has(betaName),
+  })
+  const parameter = (isDue: boolean, name: string, option: keyof Uses, neutral: number): Vector | undefined => {
+    if (!isDue) return undefined
+    const values = vector(name, unlessOff(option, convention))
+    if (layer[option]) return values
+    const channel = values.findIndex((value) => value !== neutral)
+    if (channel < 0) return undefined
+    const expected = `${neutral}: the layer has ${option} off, so it would not use another`
+    throw new ArgumentError(`state.${name}[${channel}]`, expected, `${values[channel]}`)
+  }
+  const gamma = parameter(due.gamma, gammaName, "scale", 1)
+  const beta = parameter(due.beta, betaName, "center", 0)
   const runningMean = vector(meanName)
   const runningVariance = vector(varianceName)
   checkVariances(runningVariance, `state.${varianceName}`)
   return {
-    gamma: layer.scale ? gamma : undefined,
-    beta: layer.center ? beta : undefined,
+    gamma,
+    beta,
     runningMean,
     runningVariance,
     batches: batchesName ? checkBatches(entries.get(batchesName), `state.${batchesName}`) : undefined,
   }
-}
-
-/** A parameter that the layer does not use counts where it is there all the same. */
-function usedOrGiven(layer: Uses, entries: ReadonlyMap<string, unknown>, convention: Convention): Uses {
-  const [gamma, beta] = conventions[convention].names
-  return { scale: layer.scale || entries.has(gamma), center: layer.center || entries.has(beta) }
 }
 
 /** Of which layers a framework's state lacks a parameter. */
@@ -67,13 +72,6 @@ function unlessOff(option: keyof Uses, convention: Convention): string {
   const { unused } = conventions[convention]
   if (unused === "written") return ""
   return ` (none where the layer has ${unused === "left out" ? option : "scale and center"} off)`
-}
-
-function checkUnused(values: Vector, neutral: number, name: string, option: keyof Uses): void {
-  const channel = values.findIndex((value) => value !== neutral)
-  if (channel < 0) return
-  const expected = `${neutral}: the layer has ${option} off, so it would not use another`
-  throw new ArgumentError(`${name}[${channel}]`, expected, `${values[channel]}`)
 }
 
 /** The entries of a state, none of them of another name than the framework's. */
