@@ -59,6 +59,15 @@ function checkEngine(): void {
 }
 
 function uncompiled(cause: unknown): unknown {
+  // Engines have no other word for it than their message.
+  if (/CSP|unsafe-eval/.test(String(cause))) {
+    return new UnsupportedError(
+      "the content security policy forbids WebAssembly: script-src needs 'wasm-unsafe-eval'",
+      {
+        cause,
+      },
+    )
+  }
   if (!(cause instanceof WebAssembly.CompileError)) return cause
   const message =
     'the kernels do not compile: they are damaged, or the engine lacks WebAssembly SIMD, and needs "batchnorm/no-simd"'

@@ -15,6 +15,8 @@ export interface OpenBrowser extends AsyncDisposable {
 const steps = { chromium: installChromium, firefox: installFirefox }
 
 const patience = 60_000
+// After an error of the page: a dev server may load it anew.
+const patienceAfterError = 5_000
 
 /** Opens a browser of this machine; where there is none, it is installed first. */
 export async function open(name: BrowserName): Promise<OpenBrowser> {
@@ -30,11 +32,15 @@ export async function open(name: BrowserName): Promise<OpenBrowser> {
     async answer<T>(url: string): Promise<T> {
       const page = await browser.newPage()
       const said: string[] = []
+      let until = Date.now() + patience
       page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`))
-      page.on("pageerror", (error) => said.push(error instanceof Error ? (error.stack ?? error.message) : `${error}`))
+      page.on("pageerror", (error) => {
+        said.push(error instanceof Error ? (error.stack ?? error.message) : `${error}`)
+        until = Math.min(until, Date.now() + patienceAfterError)
+      })
       try {
         await page.goto(url)
-        for (const from = Date.now(); Date.now() - from < patience; ) {
+        while (Date.now() < until) {
           // A dev server may load the page anew meanwhile, and what is evaluated then fails. No `waitForFunction`: it
           // makes a function of a text, which a content security policy forbids.
           const answer = await page.evaluate(() => Reflect.get(globalThis, "answer")).catch(() => undefined)
@@ -44,7 +50,7 @@ export async function open(name: BrowserName): Promise<OpenBrowser> {
       } finally {
         await page.close()
       }
-      throw new Error(`${url} answers nothing within ${patience / 1000} s\n${said.join("\n")}`)
+      throw new Error(`${url} answers nothing\n${said.join("\n")}`)
     },
     async [Symbol.asyncDispose]() {
       await browser.close()

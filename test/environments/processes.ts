@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { stripVTControlCharacters } from "node:util"
 import { environment } from "../../tools/set-up/environment.mjs"
 
 export interface Command {
@@ -11,7 +12,7 @@ export interface Command {
 /** A program that failed, and all that it wrote. */
 class ProgramError extends Error {
   constructor({ program, args }: Command, what: string, output: string) {
-    super(`${[program.split("/").pop(), ...args].join(" ")} ${what}\n${output.trim()}`)
+    super(`${[program.split("/").pop(), ...args].join(" ")} ${what}\n${stripVTControlCharacters(output).trim()}`)
   }
 }
 

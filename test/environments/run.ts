@@ -23,7 +23,7 @@ export async function runEnvironments(names?: readonly string[]): Promise<Tally>
     outcomes.push(outcome)
     const { name, seconds, faults } = outcome
     console.log(`${faults.length > 0 ? "✗" : "✓"} ${name} · ${seconds.toFixed(1)} s`)
-    for (const line of faults.flatMap((fault) => fault.split("\n"))) console.log(`    ${line}`)
+    for (const line of shortened(faults.flatMap((fault) => fault.split("\n")))) console.log(`    ${line}`)
   }
   console.log(`\n${table(outcomes)}\n`)
   const failed = outcomes.filter(({ faults }) => faults.length > 0).length
@@ -44,6 +44,12 @@ async function tried({ name, run, faults }: Environment, scratch: Scratch): Prom
   } catch (error) {
     return outcome("", [error instanceof Error ? `${error.message || error}` : `${error}`])
   }
+}
+
+/** What went wrong stands at the beginning or at the end. */
+function shortened(lines: readonly string[]): readonly string[] {
+  const left = lines.length - 60
+  return left <= 0 ? lines : [...lines.slice(0, 40), `… ${left} lines …`, ...lines.slice(-20)]
 }
 
 /** Of all that a browser says it is, what it is. */

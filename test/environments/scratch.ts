@@ -8,7 +8,7 @@ import { type Command, run, type Server, serve } from "./processes.ts"
 import { sources } from "./sources.ts"
 
 const page = (script: string) =>
-  `<!doctype html>\n<html lang="en"><head><title>${script}</title></head><body><script type="module" src="${script}"></script></body></html>\n`
+  `<!doctype html>\n<html lang="en"><head><title>${script}</title><link rel="icon" href="data:,"></head><body><script type="module" src="${script}"></script></body></html>\n`
 
 /** A folder outside of the clone, so that nothing in it is found by accident, and all that runs there. */
 export class Scratch implements AsyncDisposable {

@@ -6,7 +6,7 @@ import type { Scratch } from "../scratch.ts"
 const unbundled = (scratch: Scratch) => scratch.project("unbundled", "/node_modules/batchnorm/dist/index.js")
 
 const policy = (scripts: string) => ({
-  "Content-Security-Policy": `default-src 'none'; script-src ${scripts}; connect-src 'self'; base-uri 'none'`,
+  "Content-Security-Policy": `default-src 'none'; script-src ${scripts}; connect-src 'self'; img-src data:; base-uri 'none'`,
 })
 
 export const browsers: readonly Environment[] = (["chromium", "firefox"] as const).flatMap((name) => [
@@ -19,6 +19,9 @@ export const browsers: readonly Environment[] = (["chromium", "firefox"] as cons
     const refused = await openedFiles(scratch, name, folder, { headers: policy("'self'") })
     if (!("error" in refused)) {
       throw new Error("without 'wasm-unsafe-eval' the kernels compiled: the browser does not keep to the policy")
+    }
+    if (!refused.error.includes("script-src needs 'wasm-unsafe-eval'")) {
+      throw new Error(`a policy that forbids WebAssembly is not named: ${refused.error}`)
     }
     return openedFiles(scratch, name, folder, { headers: policy("'self' 'wasm-unsafe-eval'") })
   }),
