@@ -298,6 +298,21 @@ test("an engine without SIMD is told so", () => {
   expect(error).toMatchObject({ name: "UnsupportedError", cause: "CompileError" })
 })
 
+test.each([
+  ["Chromium", "Compiling violates the following directive because 'unsafe-eval' is not an allowed source"],
+  ["Firefox", "call to WebAssembly.Module() blocked by CSP"],
+])("a page of %s whose content security policy forbids it is told so", (_, message) => {
+  const error = whole(`
+    WebAssembly.Module = class { constructor() { throw new WebAssembly.CompileError(${JSON.stringify(message)}) } }
+    print(thrown(() => moments(x)))
+  `)
+  expect(error).toMatchObject({
+    name: "UnsupportedError",
+    message: "the content security policy forbids WebAssembly: script-src needs 'wasm-unsafe-eval'",
+    cause: "CompileError",
+  })
+})
+
 test("both entries side by side have memories of their own, and errors that match by code", () => {
   const result = runFresh(`
     import * as whole from "batchnorm"
