@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { attempt, initSync } from "./slim-attempt.js"
+import { initSync } from "batchnorm/slim"
+import { attempt } from "./slim-attempt.js"
 
-initSync({ source: readFileSync(fileURLToPath(import.meta.resolve("batchnorm/kernel.wasm"))) })
+const path = fileURLToPath(import.meta.resolve("batchnorm/kernel.wasm"))
+initSync({ source: readFileSync(path) })
 console.log(JSON.stringify(attempt()))

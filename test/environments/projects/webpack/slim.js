@@ -1,5 +1,6 @@
-import { attempt, init } from "./slim-attempt.js"
+import { init } from "batchnorm/slim"
+import { attempt } from "./slim-attempt.js"
 
-init({ source: new URL("batchnorm/kernel.wasm", import.meta.url) }).then(() => {
-  globalThis.answer = attempt()
-})
+const source = new URL("batchnorm/kernel.wasm", import.meta.url)
+await init({ source })
+globalThis.answer = attempt()

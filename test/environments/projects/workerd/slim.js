@@ -1,5 +1,6 @@
 import source from "batchnorm/kernel.wasm"
-import { attempt, init } from "./slim-attempt.js"
+import { init } from "batchnorm/slim"
+import { attempt } from "./slim-attempt.js"
 
 export default {
   async fetch() {

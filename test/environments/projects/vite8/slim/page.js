@@ -1,6 +1,6 @@
 import source from "batchnorm/kernel.wasm?url"
-import { attempt, init } from "../slim-attempt.js"
+import { init } from "batchnorm/slim"
+import { attempt } from "../slim-attempt.js"
 
-init({ source }).then(() => {
-  globalThis.answer = attempt()
-})
+await init({ source })
+globalThis.answer = attempt()
