@@ -10,7 +10,14 @@ import { sum, verdict } from "./tally.mjs"
  * @returns {Promise<import("./tally.mjs").Tally>}
  */
 export async function checkPackage() {
-  const { tarball } = await packed()
+  return checkTarball((await packed()).tarball)
+}
+
+/**
+ * @param {string} tarball
+ * @returns {Promise<import("./tally.mjs").Tally>}
+ */
+export async function checkTarball(tarball) {
   return sum([await checkManifest(tarball), await checkEntries(tarball)])
 }
 

@@ -7,7 +7,8 @@ import { root } from "./set-up/environment.mjs"
 
 const run = promisify(execFile)
 
-/** @typedef {{ filename: string, size: number, unpackedSize: number, files: { path: string, size: number }[] }} Contents */
+/** @typedef {{ path: string, size: number }} PackedFile */
+/** @typedef {{ filename: string, size: number, unpackedSize: number, integrity: string, files: PackedFile[] }} Contents */
 /** @typedef {{ tarball: string, contents: Contents, consumer: string }} Packed */
 
 /** @type {Promise<Packed> | undefined} */
@@ -19,16 +20,19 @@ let done
  * @returns {Promise<Packed>} until the process ends
  */
 export function packed() {
-  done ??= pack()
+  done ??= pack(root)
   return done
 }
 
-/** @returns {Promise<Packed>} */
-async function pack() {
+/**
+ * @param {string} project whose package is packed
+ * @returns {Promise<Packed>} until the process ends
+ */
+export async function pack(project) {
   const folder = mkdtempSync(join(tmpdir(), "batchnorm-packed-"))
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
   const args = ["pack", "--ignore-scripts", "--json", "--loglevel=error", "--pack-destination", folder]
-  const { stdout } = await run("npm", args, { cwd: root })
+  const { stdout } = await run("npm", args, { cwd: project })
   const [contents] = JSON.parse(stdout)
   const tarball = join(folder, contents.filename)
   const consumer = join(folder, "consumer")

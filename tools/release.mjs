@@ -1,0 +1,117 @@
+// Releases what is committed: npm run release, or all of it but what others would see: npm run release -- --dry-run
+import { execFileSync } from "node:child_process"
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { checkTarball } from "./check-package.mjs"
+import { checkSize } from "./check-size.mjs"
+import { pack } from "./pack.mjs"
+import { projectNode, root } from "./set-up/environment.mjs"
+import { sum, verdict } from "./tally.mjs"
+
+const { values } = parseArgs({ options: { "dry-run": { type: "boolean", default: false } } })
+const dry = values["dry-run"]
+
+const changes = git(root, "status", "--porcelain")
+if (changes && !dry) throw new Error(`only what is committed can be released:\n${changes}`)
+if (changes) console.log("Uncommitted changes are left out.")
+
+// A dry run does the same in a clone, so that nothing of it stays.
+const folder = dry ? clone() : root
+const version = raiseVersion(folder)
+console.log(`\n── batchnorm ${version}, commit ${git(root, "rev-parse", "--short", "HEAD")}`)
+
+console.log("\n── CHANGELOG.md")
+const notes = notesOf(folder, version)
+console.log(notes)
+
+console.log("\n── the tarball")
+const { tarball, contents } = await pack(folder)
+for (const { path, size } of contents.files) console.log(`${String(size).padStart(8)}  ${path}`)
+console.log(`${String(contents.unpackedSize).padStart(8)}  in all, ${contents.size} packed, ${contents.integrity}`)
+
+console.log("\n── checks")
+const { failed } = sum([
+  verdict(`CHANGELOG.md has a section for ${version}, and none above it`, notes !== ""),
+  await checkTarball(tarball),
+  await checkSize(),
+  checkSettings(),
+])
+const inCi = Boolean(process.env.ACTIONS_ID_TOKEN_REQUEST_URL ?? process.env.SIGSTORE_ID_TOKEN)
+if (!inCi)
+  console.log("· this is no CI that proves where a build comes from (OpenID Connect): npm would refuse to publish")
+
+if (failed > 0 || (!dry && !inCi)) process.exitCode = 1
+else publish()
+
+function publish() {
+  if (!dry) {
+    git(root, "add", "--all")
+    if (git(root, "status", "--porcelain")) git(root, "commit", "--message", `release: ${version}`)
+    git(root, "tag", `v${version}`)
+  }
+  const settings = ["--provenance", "--access", "public", "--ignore-scripts", ...(dry ? ["--dry-run"] : [])]
+  console.log(`\n── npm publish ${settings.join(" ")}`)
+  execFileSync("npm", ["publish", tarball, ...settings, "--loglevel=error"], { cwd: folder, stdio: "inherit" })
+  console.log(dry ? "Nothing was published." : "Now: git push --follow-tags")
+}
+
+/** @returns {string} a clone of what is committed, with what was built, until the process ends */
+function clone() {
+  const copy = mkdtempSync(join(tmpdir(), "batchnorm-release-"))
+  process.once("exit", () => rmSync(copy, { recursive: true, force: true }))
+  git(root, "clone", "--quiet", root, copy)
+  cpSync(join(root, "dist"), join(copy, "dist"), { recursive: true })
+  return copy
+}
+
+/**
+ * Lets changesets write version and changelog, if there are changes to release.
+ * @param {string} folder
+ * @returns {string} the version that is to be released
+ */
+function raiseVersion(folder) {
+  const pending = readdirSync(join(folder, ".changeset")).filter((file) => file.endsWith(".md") && file !== "README.md")
+  const changesets = join(root, "node_modules/@changesets/cli/bin.js")
+  if (pending.length > 0) execFileSync(projectNode, [changesets, "version"], { cwd: folder })
+  const { version } = readJson(join(folder, "package.json"))
+  const lock = readJson(join(folder, "package-lock.json"))
+  lock.version = version
+  lock.packages[""].version = version
+  writeFileSync(join(folder, "package-lock.json"), `${JSON.stringify(lock, null, 2)}\n`)
+  return version
+}
+
+/**
+ * @param {string} folder
+ * @param {string} version
+ * @returns {string} what CHANGELOG.md says of it, if that stands first
+ */
+function notesOf(folder, version) {
+  const [, first = ""] = readFileSync(join(folder, "CHANGELOG.md"), "utf8").split(/^(?=## )/m)
+  return first.startsWith(`## ${version}\n`) ? first.trimEnd() : ""
+}
+
+/** What npm needs to know of the package to say where it was built. */
+function checkSettings() {
+  const { publishConfig, repository } = readJson(join(folder, "package.json"))
+  return sum([
+    verdict("publishConfig: public, with provenance", publishConfig?.access === "public" && publishConfig.provenance),
+    // Known to those who publish it only: a dry run does without.
+    ...(repository || !dry ? [verdict("repository: named, as provenance needs it", Boolean(repository))] : []),
+  ])
+}
+
+/** @param {string} path */
+function readJson(path) {
+  return JSON.parse(readFileSync(path, "utf8"))
+}
+
+/**
+ * @param {string} cwd
+ * @param {string[]} args
+ */
+function git(cwd, ...args) {
+  return execFileSync("git", args, { cwd, encoding: "utf8" }).trim()
+}
