@@ -14,7 +14,10 @@ const { values } = parseArgs({ options: { "dry-run": { type: "boolean", default:
 const dry = values["dry-run"]
 
 const changes = git(root, "status", "--porcelain")
-if (changes && !dry) throw new Error(`only what is committed can be released:\n${changes}`)
+if (changes && !dry) {
+  console.error(`only what is committed can be released:\n${changes}`)
+  process.exit(1)
+}
 if (changes) console.log("Uncommitted changes are left out.")
 
 // A dry run does the same in a clone, so that nothing of it stays.
@@ -38,11 +41,10 @@ const { failed } = sum([
   await checkSize(),
   checkSettings(),
 ])
-const inCi = Boolean(process.env.ACTIONS_ID_TOKEN_REQUEST_URL ?? process.env.SIGSTORE_ID_TOKEN)
-if (!inCi)
-  console.log("· this is no CI that proves where a build comes from (OpenID Connect): npm would refuse to publish")
+const lacking = lackingForProvenance()
+for (const what of lacking) console.log(`${dry ? "·" : "✗"} to publish: ${what}`)
 
-if (failed > 0 || (!dry && !inCi)) process.exitCode = 1
+if (failed > 0 || (!dry && lacking.length > 0)) process.exitCode = 1
 else publish()
 
 function publish() {
@@ -93,14 +95,20 @@ function notesOf(folder, version) {
   return first.startsWith(`## ${version}\n`) ? first.trimEnd() : ""
 }
 
-/** What npm needs to know of the package to say where it was built. */
 function checkSettings() {
-  const { publishConfig, repository } = readJson(join(folder, "package.json"))
-  return sum([
-    verdict("publishConfig: public, with provenance", publishConfig?.access === "public" && publishConfig.provenance),
-    // Known to those who publish it only: a dry run does without.
-    ...(repository || !dry ? [verdict("repository: named, as provenance needs it", Boolean(repository))] : []),
-  ])
+  const { publishConfig } = readJson(join(folder, "package.json"))
+  const holds = publishConfig?.access === "public" && publishConfig.provenance === true
+  return verdict("publishConfig: public, with provenance", holds)
+}
+
+/** What npm's provenance wants of those who publish: a repository that it can name, and a CI that vouches for the build. */
+function lackingForProvenance() {
+  const { repository } = readJson(join(folder, "package.json"))
+  const inCi = process.env.ACTIONS_ID_TOKEN_REQUEST_URL ?? process.env.SIGSTORE_ID_TOKEN
+  return [
+    ...(repository ? [] : ["package.json has to name the repository"]),
+    ...(inCi ? [] : ["it has to run in a CI with OpenID Connect (GitHub Actions, GitLab)"]),
+  ]
 }
 
 /** @param {string} path */
