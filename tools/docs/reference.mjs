@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs"
 import { basename, join, relative, sep } from "node:path"
-import { Application, Comment, CommentTag, Converter, ReflectionKind } from "typedoc"
+import { Application, CommentTag, Converter, ReflectionKind } from "typedoc"
 import { declarations } from "../pack.mjs"
 import { root } from "../set-up/environment.mjs"
 import { linkNames } from "./names.mjs"
@@ -144,8 +144,10 @@ function categorize(reflection, context) {
   const file = basename(fileOf(reflection, context), ".ts")
   const subject = Object.entries(subjects).find(([, files]) => files.includes(file))
   if (!subject) return
-  reflection.comment ??= new Comment()
-  reflection.comment.blockTags.push(new CommentTag("@category", [{ kind: "text", text: subject[0] }]))
+  // Of a function each signature has a comment. What has none must not be given one: that it lacks it is to be told.
+  for (const { comment } of reflection.signatures ?? [reflection]) {
+    comment?.blockTags.push(new CommentTag("@category", [{ kind: "text", text: subject[0] }]))
+  }
 }
 
 /**
