@@ -22,9 +22,11 @@ export interface Effort {
   readonly rounds: number
   /** Milliseconds of each round, for each of those that take turns. */
   readonly milliseconds: number
+  /** Milliseconds that a sample lasts at least, for clocks coarser than the 5 µs of a browser's isolated page. */
+  readonly sample?: number
 }
 
-// A sample is at least this long: a browser's clock has steps of 5 µs.
+// Of a clock with steps of 5 µs.
 const shortestSample = 0.25
 // Milliseconds after which a slow one is let off further rounds.
 const longest = 6000
@@ -43,7 +45,7 @@ interface State extends Timed {
 /** Times what takes turns, round by round, so that a change of the machine's pace meets all. */
 export async function time(
   contestants: readonly Timed[],
-  { rounds, milliseconds }: Effort,
+  { rounds, milliseconds, sample = shortestSample }: Effort,
 ): Promise<Map<string, Times>> {
   const states = contestants.map((timed): State => ({ ...timed, medians: [], spent: 0, isAsync: false, calls: 1 }))
   for (let round = 0; round < rounds; round++) {
@@ -51,7 +53,7 @@ export async function time(
       if (state.spent > longest) continue
       await state.enter?.()
       const start = performance.now()
-      const only = round === 0 ? await warmUp(state, milliseconds) : undefined
+      const only = round === 0 ? await warmUp(state, milliseconds, sample) : undefined
       state.medians.push(only ?? (await medianOf(state, milliseconds)))
       state.spent += performance.now() - start
     }
@@ -65,7 +67,7 @@ export async function time(
 }
 
 /** Warms up, and finds how many calls fill a sample. Gives the time of a call that is so long that it is the only one. */
-async function warmUp(state: State, milliseconds: number): Promise<number | undefined> {
+async function warmUp(state: State, milliseconds: number, sample: number): Promise<number | undefined> {
   const start = performance.now()
   const shortest = Math.min(warm.rounds * milliseconds, warm.milliseconds)
   let count = 0
@@ -80,7 +82,7 @@ async function warmUp(state: State, milliseconds: number): Promise<number | unde
     // A compiler needs calls and time before it is done.
     isWarm = now - start >= Math.max(milliseconds, shortest) && count >= warm.calls
   } while (!isWarm && now - start < warm.longest)
-  state.calls = Math.max(1, Math.ceil((shortestSample * count) / (now - start)))
+  state.calls = Math.max(1, Math.ceil((sample * count) / (now - start)))
   return now - start > longest ? (now - start) / count : undefined
 }
 
