@@ -5,7 +5,7 @@ import { sourceFiles } from "./source-files.mjs"
 
 /** @typedef {import("../walls.mjs").Violation} Violation */
 
-const folders = ["test", "bench", "examples"]
+const folders = ["test", "bench", "examples", "demo"]
 const mayReachIn = /^test\/memory\//
 const inside = /^(ts|dist|crates)\//
 

@@ -1,0 +1,62 @@
+import type { Convention } from "batchnorm"
+import { element, made } from "./format.ts"
+import type { NormFacts, Settings } from "./messages.ts"
+
+const rates = [0.01, 0.03, 0.1, 0.3, 0.5, 1, 3, 10]
+// No choice leaves a last batch of one image, which has no variance.
+const batchSizes = [8, 16, 32, 60, 128, 256]
+const conventions: Readonly<Record<Convention, string>> = {
+  keras: "Keras",
+  torch: "PyTorch",
+  onnx: "ONNX",
+  "tf-fused": "TensorFlow, fused",
+}
+const defaults: Settings = { rate: 0.3, hiddenLayers: 5, batchSize: 60, convention: "keras", seed: 1 }
+
+const rate = element<HTMLSelectElement>("rate")
+const layers = element<HTMLInputElement>("layers")
+const batch = element<HTMLSelectElement>("batch")
+const convention = element<HTMLSelectElement>("convention")
+const seed = element<HTMLInputElement>("seed")
+
+/** Fills the form; `onChange` is called with each valid change. */
+export function settingsForm(onChange: () => void): void {
+  rate.append(...rates.map((value) => made("option", { value: String(value) }, String(value))))
+  batch.append(...batchSizes.map((value) => made("option", { value: String(value) }, String(value))))
+  convention.append(...Object.entries(conventions).map(([value, name]) => made("option", { value }, name)))
+  rate.value = String(defaults.rate)
+  layers.value = String(defaults.hiddenLayers)
+  batch.value = String(defaults.batchSize)
+  convention.value = defaults.convention
+  seed.value = String(defaults.seed)
+  const showLayers = () => {
+    element("layers-value").textContent = layers.value
+  }
+  showLayers()
+  layers.addEventListener("input", showLayers)
+  const form = element<HTMLFormElement>("settings")
+  form.addEventListener("change", () => {
+    if (form.reportValidity()) onChange()
+  })
+  form.addEventListener("submit", (event) => event.preventDefault())
+}
+
+export function chosen(): Settings {
+  return {
+    rate: Number(rate.value),
+    hiddenLayers: Number(layers.value),
+    batchSize: Number(batch.value),
+    convention: convention.value as Convention,
+    seed: Number(seed.value),
+  }
+}
+
+/** What the convention means for the layers. */
+export function showNorm({ epsilon, decay, unbiased }: NormFacts): void {
+  const running =
+    decay === 0 ? "those of the last batch" : `${Number(decay.toFixed(4))} of the old and the rest of the new`
+  element("convention-note").textContent =
+    `${conventions[chosen().convention]}: ε is ${epsilon}, running statistics are ${running}, of the ${
+      unbiased ? "unbiased" : "biased"
+    } variance.`
+}

@@ -1,0 +1,75 @@
+import { inWords } from "./failure.ts"
+import { element, made, significant } from "./format.ts"
+import type { SpeedReport, SpeedRow } from "./speed-messages.ts"
+
+const state = element("speed-state")
+const results = element("speed-results")
+const button = element<HTMLButtonElement>("measure")
+
+/** Measures at the button's press, in a worker of its own. `before` and `after` frame it. */
+export function speedSection({ before, after }: { before(): void; after(): void }): void {
+  let worker: Worker | undefined
+  const end = (text: string) => {
+    worker?.terminate()
+    worker = undefined
+    button.setAttribute("aria-disabled", "false")
+    state.textContent = text
+    after()
+  }
+  button.addEventListener("click", () => {
+    if (worker) return
+    const rows: SpeedRow[] = []
+    const body = results.querySelector("tbody")!
+    body.replaceChildren()
+    results.hidden = false
+    button.setAttribute("aria-disabled", "true")
+    before()
+    worker = new Worker(new URL("./speed.worker.ts", import.meta.url), { type: "module" })
+    worker.addEventListener("error", (event) => end(inWords({ code: undefined, message: event.message })))
+    worker.addEventListener("message", ({ data }: MessageEvent<SpeedReport>) => {
+      switch (data.kind) {
+        case "measuring":
+          state.textContent = `Measuring, ${data.done} of ${data.total} done.`
+          break
+        case "measured":
+          rows.push(data.row)
+          body.append(rowOf(data.row))
+          break
+        case "finished":
+          end(summary(rows))
+          break
+        case "failed":
+          end(inWords(data))
+          break
+        default:
+          data satisfies never
+      }
+    })
+  })
+}
+
+const ratio = ({ ours, theirs }: SpeedRow): number => theirs.median / ours.median
+
+function summary(rows: readonly SpeedRow[]): string {
+  const ratios = rows.map(ratio).sort((a, b) => a - b)
+  const text = (value: number | undefined) => (value ?? Number.NaN).toFixed(1)
+  return `Between ${text(ratios[0])} and ${text(ratios.at(-1))} times as fast as pure JavaScript here; all answers were right.`
+}
+
+function rowOf(row: SpeedRow): HTMLTableRowElement {
+  const { layout, shape, operation, ours, theirs } = row
+  const bar = made("i", { class: "ratio", "aria-hidden": "true" })
+  bar.style.setProperty("--ratio", String(ratio(row)))
+  return made(
+    "tr",
+    {},
+    made("th", { scope: "row" }, `${layout} `, made("span", {}, shape.join("×"))),
+    made("td", {}, operation),
+    made("td", {}, duration(ours.median)),
+    made("td", {}, duration(theirs.median)),
+    made("td", {}, made("b", {}, `${ratio(row).toFixed(1)}\u00a0×`), bar),
+  )
+}
+
+const duration = (milliseconds: number): string =>
+  milliseconds < 1 ? `${significant(1000 * milliseconds)}\u00a0µs` : `${significant(milliseconds)}\u00a0ms`
