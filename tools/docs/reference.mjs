@@ -70,6 +70,8 @@ export async function buildReference() {
     tsconfig: join(root, "tsconfig.package.json"),
     displayBasePath: root,
     logLevel: "Warn",
+    // Links to sources would be guessed from whatever remote a clone has.
+    disableSources: true,
     excludeExternals: true,
     excludeInternal: true,
     excludePrivate: true,
