@@ -22,6 +22,7 @@ const command = (title, name, args, env = {}) => ({
 
 const clippy = ["clippy", "--locked", "--quiet"]
 const deny = ["--", "-D", "warnings"]
+const incremental = ["--incremental", "--tsBuildInfoFile", ".tools/types.tsbuildinfo"]
 const wasm = ["--target", "wasm32-unknown-unknown", "-p", "batchnorm-wasm", "--all-features"]
 
 /** @type {readonly import("./tally.mjs").Check[]} */
@@ -30,7 +31,7 @@ export const checks = [
   command("Rust lints", "cargo", [...clippy, "--workspace", "--all-targets", ...deny]),
   command("Rust lints, WebAssembly", "cargo", [...clippy, ...wasm, ...deny]),
   { title: "walls", run: checkWalls },
-  command("TypeScript types, everything", "tsc", ["-p", "tsconfig.json"]),
+  command("TypeScript types, everything", "tsc", ["-p", "tsconfig.json", ...incremental]),
   command("TypeScript types, the package alone", "tsc", ["-p", "tsconfig.package.json", "--noEmit"]),
   { title: "TypeScript types, as consumers see them", run: checkTypes },
   { title: "the packed package", run: checkPackage },
