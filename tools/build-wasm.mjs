@@ -137,6 +137,8 @@ function rustFlags({ targetFeatures, wasmFeatures }) {
     "-Cno-vectorize-loops",
     // What is called from several places is hardly ever in a hot loop, where what has to be inlined says so itself.
     "-Cllvm-args=-inline-threshold=50",
+    // Hot loops are written as long as they should be; others would be unrolled too.
+    "-Cllvm-args=-unroll-runtime=false",
     `-Ctarget-feature=${targetFeatures}`,
     "-Clink-arg=--no-check-features",
     `-Clink-arg=--features=${wasmFeatures.join(",")}`,
