@@ -6,5 +6,5 @@ export function inWords({ code, message }: Pick<Failure, "code" | "message">): s
     return `This browser cannot run the kernels: ${message}. Browsers have had WebAssembly with SIMD since 2023; in some modes of high security it is switched off.`
   }
   if (code === "out-of-memory") return `There is not enough memory: ${message}.`
-  return `The worker stopped: ${message || "its script could not be loaded"}. Restart begins again with a new one.`
+  return `The worker stopped: ${message || "its script could not be loaded"}. Starting again makes a new one.`
 }

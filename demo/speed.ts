@@ -1,5 +1,6 @@
 import { inWords } from "./failure.ts"
 import { element, made, significant } from "./format.ts"
+import type { Failure } from "./messages.ts"
 import type { SpeedReport, SpeedRow } from "./speed-messages.ts"
 
 const state = element("speed-state")
@@ -8,43 +9,60 @@ const button = element<HTMLButtonElement>("measure")
 
 /** Measures at the button's press, in a worker of its own. `before` and `after` frame it. */
 export function speedSection({ before, after }: { before(): void; after(): void }): void {
-  let worker: Worker | undefined
+  const body = results.querySelector("tbody")!
+  let rows: SpeedRow[] = []
+  let isMeasuring = false
   const end = (text: string) => {
-    worker?.terminate()
-    worker = undefined
+    isMeasuring = false
     button.setAttribute("aria-disabled", "false")
     state.textContent = text
     after()
   }
+  const hear = (report: SpeedReport) => {
+    switch (report.kind) {
+      case "measuring":
+        state.textContent = `Measuring, ${report.done} of ${report.total} done.`
+        break
+      case "measured":
+        rows.push(report.row)
+        body.append(rowOf(report.row))
+        break
+      case "finished":
+        end(summary(rows))
+        break
+      case "failed":
+        fail(report)
+        break
+      default:
+        report satisfies never
+    }
+  }
+  // It waits from the start, so that nothing is loaded later.
+  let worker: Worker | undefined = started()
+  function started(): Worker {
+    const worker = new Worker(new URL("./speed.worker.ts", import.meta.url), { type: "module" })
+    worker.addEventListener("message", ({ data }: MessageEvent<SpeedReport>) => hear(data))
+    worker.addEventListener("error", (event) => {
+      event.preventDefault()
+      fail({ code: undefined, message: event.message })
+    })
+    return worker
+  }
+  function fail(failure: Pick<Failure, "code" | "message">): void {
+    worker?.terminate()
+    worker = undefined
+    if (isMeasuring) end(inWords(failure))
+  }
   button.addEventListener("click", () => {
-    if (worker) return
-    const rows: SpeedRow[] = []
-    const body = results.querySelector("tbody")!
+    if (isMeasuring) return
+    isMeasuring = true
+    rows = []
     body.replaceChildren()
     results.hidden = false
     button.setAttribute("aria-disabled", "true")
     before()
-    worker = new Worker(new URL("./speed.worker.ts", import.meta.url), { type: "module" })
-    worker.addEventListener("error", (event) => end(inWords({ code: undefined, message: event.message })))
-    worker.addEventListener("message", ({ data }: MessageEvent<SpeedReport>) => {
-      switch (data.kind) {
-        case "measuring":
-          state.textContent = `Measuring, ${data.done} of ${data.total} done.`
-          break
-        case "measured":
-          rows.push(data.row)
-          body.append(rowOf(data.row))
-          break
-        case "finished":
-          end(summary(rows))
-          break
-        case "failed":
-          end(inWords(data))
-          break
-        default:
-          data satisfies never
-      }
-    })
+    worker ??= started()
+    worker.postMessage("measure")
   })
 }
 

@@ -50,7 +50,9 @@ async function measure(): Promise<void> {
   report({ kind: "finished" })
 }
 
-measure().catch((error: unknown) => {
-  const code = error instanceof BatchNormError ? error.code : undefined
-  report({ kind: "failed", code, message: error instanceof Error ? error.message : String(error) })
+self.addEventListener("message", () => {
+  measure().catch((error: unknown) => {
+    const code = error instanceof BatchNormError ? error.code : undefined
+    report({ kind: "failed", code, message: error instanceof Error ? error.message : String(error) })
+  })
 })
