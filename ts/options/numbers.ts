@@ -79,14 +79,16 @@ export function settled(
   flags = false,
 ): ArrayLike<number> {
   if (isNumeric(list)) return list as ArrayLike<number>
-  const numbers: number[] = []
+  let numbers = new Float64Array(0)
   for (let index = 0; index < list.length; index++) {
     const number = list[index]
     if (typeof number !== "number" && !(flags && typeof number === "boolean"))
       throw new ArgumentError(`${name}[${index}]`, expected, describe(number))
-    numbers.push(+number)
+    // Not before: what has a length alone is no list, whatever that is.
+    if (index === 0) numbers = new Float64Array(list.length)
+    numbers[index] = +number
   }
-  return Float64Array.from(numbers)
+  return numbers
 }
 
 /** Variances: none is negative. NaN stays in its channel. */
