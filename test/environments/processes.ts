@@ -66,6 +66,8 @@ export async function run(command: Command): Promise<string> {
   }, patience)
   const failure = await ended
   clearTimeout(timer)
+  // What it left running.
+  signal(child, "SIGKILL")
   if (isLate) throw new ProgramError(command, `was not done after ${patience / 1000} s`, written.all)
   if (failure) throw new ProgramError(command, failure, written.all)
   return written.out

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { preview } from "vite"
@@ -17,7 +17,8 @@ export class Scratch implements AsyncDisposable {
   readonly #made = new Map<string, Promise<unknown>>()
 
   constructor() {
-    const remove = () => rmSync(this.folder, { recursive: true, force: true })
+    // What is being ended may still write.
+    const remove = () => rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
     // With an exit what runs is ended (processes.ts); a signal alone would leave it.
     const exit = () => process.exit(130)
     const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
@@ -83,7 +84,8 @@ export class Scratch implements AsyncDisposable {
       cpSync(join(root, "test/environments/projects", name), cwd, { recursive: true })
       await this.#npm(cwd, "ci", "--prefer-offline")
       await this.#npm(cwd, "install", "--offline", await this.tarball())
-      for (const [file, code] of await sources(entry)) writeFileSync(join(cwd, file), code)
+      const programs = await this.once(`the programs, by ${entry}`, () => sources(entry))
+      for (const [file, code] of programs) writeFileSync(join(cwd, file), code)
       writePages(cwd, "page.js", "page-of-worker.js")
       return cwd
     })
@@ -109,7 +111,7 @@ export class Scratch implements AsyncDisposable {
 export function writePages(folder: string, ...scripts: readonly string[]): void {
   mkdirSync(folder, { recursive: true })
   for (const [index, script] of scripts.entries()) {
-    const path = join(folder, index === 0 ? "index.html" : script.replace(/\.js$/, ".html"))
-    if (!existsSync(path)) writeFileSync(path, page(`./${script}`))
+    const file = index === 0 ? "index.html" : script.replace(/\.js$/, ".html")
+    writeFileSync(join(folder, file), page(`./${script}`))
   }
 }

@@ -6,7 +6,7 @@ import { inputsOf, type Vector } from "./inputs.ts"
 /** The digests of a vector's results, by the names of test/vectors. */
 export type Digests = Readonly<Record<"moments" | "y" | "gradients" | "dx", string>>
 
-/** The results of one channel each of a small array, as numbers. */
+/** The results of a small vector, as numbers. */
 export interface Numbers {
   readonly mean: readonly number[]
   readonly variance: readonly number[]
