@@ -165,6 +165,7 @@ pub(crate) fn fold_lanes(format: &Format, channel: &Channel<f64x2>) -> (Affine<f
 
 /// a·b·c, the largest times the smallest first: no overflow or underflow on the way to a result
 /// that has none.
+#[inline(never)]
 pub(crate) fn product(a: f64, b: f64, c: f64) -> f64 {
     let ordered = |a: f64, b: f64| if a.abs() <= b.abs() { (a, b) } else { (b, a) };
     let (a, b) = ordered(a, b);

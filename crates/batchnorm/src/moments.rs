@@ -240,7 +240,7 @@ impl Reduction {
         let sums = self.sums[group].value();
         let mut merged = Moments::of_block(count, self.shifts[group].center, sums);
         if !self.state.is_fresh() {
-            merged = Moments::read(self.state.get(group)).chan(merged);
+            merged = Moments::read(self.state.get(group)).merge(merged);
         }
         let faint = sums.product.simd_lt(f64x2::splat(x.format().faint));
         let odd = merged.is_poor(count, &sums) | is_infinite(sums.product) | faint;
