@@ -218,8 +218,6 @@ pub(crate) struct Ends {
     pub(crate) relu: bool,
     /// Elsewhere, what was there stays.
     pub(crate) keeps: bool,
-    /// Where the weight is 0, the center is left, instead of 0.
-    pub(crate) centers: bool,
 }
 
 /// y, and what is made of it, in f64.
@@ -233,12 +231,8 @@ struct ExactForward<'a> {
 
 impl Exact for ExactForward<'_> {
     fn exact(&self, lane: usize, format: &Format, place: Place) -> f64 {
-        let Place { x, other, out, weight } = place;
-        let Ends { adds, relu, keeps, centers } = self.ends;
-        if weight <= 0.0 {
-            let [center, ..] = self.table.get(format, lane);
-            return if centers && center.is_finite() { center } else { 0.0 };
-        }
+        let Place { x, other, out, .. } = place;
+        let Ends { adds, relu, keeps } = self.ends;
         let mut y =
             self.table.y(format, lane, x, &|channel| (self.map)(&self.channels.get(channel), x));
         if adds {
@@ -268,6 +262,7 @@ pub fn apply(
 }
 
 /// With the coefficients of any table, and the map in f64.
+#[inline(never)]
 pub(crate) fn run(
     table: &Table,
     channels: &Channels<'_>,

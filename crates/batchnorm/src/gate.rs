@@ -10,9 +10,9 @@
 //! So it is the map of y, which leaves what was there in place of y (see [`crate::affine`]).
 
 use crate::affine::{self, Channel, Channels, Ends};
-use crate::map::Operands;
+use crate::map::{Arrays, Operands};
 use crate::piece::Extent;
-use crate::table::Table;
+use crate::table::{Table, Tabled};
 
 /// What a gate does to the out.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,34 @@ impl Gate {
         extent: Extent,
     ) {
         let Self { relu, adds, centers } = self;
-        let ends = Ends { adds, relu, keeps: true, centers };
-        affine::run(table, channels, Channel::exact, operands, extent, ends);
+        if relu {
+            let (ends, operands) = (Ends { adds, relu, keeps: true }, &operands.unweighted());
+            affine::run(table, channels, Channel::exact, operands, extent, ends);
+        }
+        match operands {
+            Operands::Single(arrays) => mask(table, arrays, extent, centers),
+            Operands::Double(arrays) => mask(table, arrays, extent, centers),
+        }
+    }
+}
+
+/// Leaves 0 or the center where the weight is 0.
+#[inline(never)]
+fn mask<E: Tabled>(table: &Table, arrays: &Arrays<'_, E>, extent: Extent, centers: bool) {
+    let Some(weights) = arrays.weights else { return };
+    let Extent { rows, channels, inner, .. } = extent;
+    let step = if table.inner() == inner { 1 } else { inner };
+    for row in 0..rows {
+        let out = arrays.out.part(row, 0, channels * inner);
+        let weights = weights.part(row, 0, channels * inner);
+        for (index, (out, weight)) in out.iter().zip(weights).enumerate() {
+            if weight.get() <= 0.0 {
+                out.set(E::from_f64(if centers {
+                    table.center(&E::FORMAT, index / step)
+                } else {
+                    0.0
+                }));
+            }
+        }
     }
 }

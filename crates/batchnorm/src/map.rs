@@ -101,6 +101,14 @@ impl Operands<'_> {
         }
     }
 
+    /// Without weights.
+    pub(crate) fn unweighted(&self) -> Self {
+        match *self {
+            Self::Single(arrays) => Self::Single(Arrays { weights: None, ..arrays }),
+            Self::Double(arrays) => Self::Double(Arrays { weights: None, ..arrays }),
+        }
+    }
+
     /// With the second operand as the first too.
     pub(crate) fn other_alone(&self) -> Self {
         match *self {
@@ -110,11 +118,12 @@ impl Operands<'_> {
     }
 }
 
-/// Elements that follow each other, as many of each array.
+/// Elements that follow each other, as many of each array; no weights where there are none.
 struct Run<'a, E> {
     x: &'a [Cell<E>],
     other: &'a [Cell<E>],
     out: &'a [Cell<E>],
+    weights: &'a [Cell<f64>],
 }
 
 /// A formula, and the coefficients of all lanes.
@@ -246,9 +255,10 @@ impl<E: Element> Segments for Typed<'_, E> {
     }
 
     fn exact(&self, row: usize, first: usize, end: usize, inner: usize) {
+        let run = self.run(row, first * inner, end * inner);
         for lane in first..end {
             for index in 0..inner {
-                self.exact_one(row, lane * inner + index, lane);
+                self.exact_one(&run, (lane - first) * inner + index, lane);
             }
         }
     }
@@ -257,10 +267,11 @@ impl<E: Element> Segments for Typed<'_, E> {
 impl<E: Element> Typed<'_, E> {
     #[inline(never)]
     fn run(&self, row: usize, start: usize, end: usize) -> Run<'_, E> {
-        let Arrays { x, other, out, .. } = self.arrays;
+        let Arrays { x, other, out, weights } = self.arrays;
         let len = end - start;
         let [x, other, out] = [x, other, out].map(|rows| rows.part(row, start, len));
-        Run { x, other, out }
+        let weights = weights.as_ref().map_or(&[][..], |weights| weights.part(row, start, len));
+        Run { x, other, out, weights }
     }
 
     /// Maps elements that are too few for lanes. Those of channels that coefficients do not serve may be
@@ -274,12 +285,12 @@ impl<E: Element> Typed<'_, E> {
         by_lanes: bool,
         map: &dyn Fn(&Run<'_, E>),
     ) {
-        let Run { x, other, out } = self.run(row, start, end);
-        let [x, other, copy] = [padded(x), padded(other), padded(out)];
-        map(&Run { x: &x, other: &other, out: &copy });
-        for (lane, (cell, copy)) in (start..).zip(out.iter().zip(&copy)) {
-            if by_lanes && self.table.is_exact(lane) {
-                self.exact_one(row, lane, lane);
+        let run = self.run(row, start, end);
+        let [x, other, copy] = [padded(run.x), padded(run.other), padded(run.out)];
+        map(&Run { x: &x, other: &other, out: &copy, weights: &[] });
+        for (index, (cell, copy)) in run.out.iter().zip(&copy).enumerate() {
+            if by_lanes && self.table.is_exact(start + index) {
+                self.exact_one(&run, index, start + index);
             } else {
                 cell.set(copy.get());
             }
@@ -287,11 +298,10 @@ impl<E: Element> Typed<'_, E> {
     }
 
     #[inline(never)]
-    fn exact_one(&self, row: usize, at: usize, lane: usize) {
-        let Arrays { x, other, out, weights } = self.arrays;
-        let [x, other, out] = [x, other, out].map(|rows| &rows.part(row, at, 1)[0]);
+    fn exact_one(&self, run: &Run<'_, E>, index: usize, lane: usize) {
+        let [x, other, out] = [run.x, run.other, run.out].map(|cells| &part(cells, index, 1)[0]);
+        let weight = run.weights.get(index).map_or(1.0, Cell::get);
         let [x, other, before] = [x, other, out].map(|cell| cell.get().to_f64());
-        let weight = weights.as_ref().map_or(1.0, |weights| weights.part(row, at, 1)[0].get());
         let place = Place { x, other, out: before, weight };
         out.set(E::from_f64(self.exact.exact(lane, &E::FORMAT, place)));
     }

@@ -98,6 +98,13 @@ impl Table {
         }
     }
 
+    /// Of y's table: the center of a lane, 0 where that is not finite.
+    #[inline(never)]
+    pub(crate) fn center(&self, format: &Format, lane: usize) -> f64 {
+        let [center, ..] = self.get(format, lane);
+        if center.is_finite() { center } else { 0.0 }
+    }
+
     /// Of y's table: (x-c)·a + b, rounded as elements are, or, of a channel that coefficients do not serve,
     /// what is `exact`, rounded once.
     #[inline(never)]
