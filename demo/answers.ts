@@ -45,5 +45,5 @@ const wordOf = (answer: Answer): string => (answer ? String(best(answer)) : "not
 
 function verdictOf(answer: Answer | undefined): string {
   if (answer === undefined) return "—"
-  return answer ? `${best(answer)}, to ${percent(Math.max(...answer))}` : wordOf(answer)
+  return answer ? `${best(answer)} (${percent(Math.max(...answer))})` : wordOf(answer)
 }

@@ -7,8 +7,11 @@ import { colour, font, onAppearance } from "./theme.ts"
 type History = readonly Both<EpochOfOne | null>[]
 
 const size = { height: 176, top: 72, bottom: 18, side: 6 }
-/** As high as a bin that holds this share of the values, or what the fullest holds. */
-const leastPeak = 0.1
+/**
+ * The share of the values that a bin of full height holds. A layer whose values are nearly all the same is higher, and cut: were all
+ * brought down for it, there would be nothing to see of the others.
+ */
+const peak = 0.13
 
 /** A panel per hidden layer and network: its histograms, epoch behind epoch. */
 export class Ridges {
@@ -68,13 +71,12 @@ export class Ridges {
     element("epoch-value").textContent = text
     this.#slider.setAttribute("aria-valuetext", text)
     const shown = this.#history.slice(0, chosen + 1)
-    const peak = Math.max(leastPeak, ...shown.flatMap((epoch) => networks.flatMap((name) => peaks(epoch[name]))))
     for (const { name, layer, canvas, facts } of this.#panels) {
       const ridges = shown.map((epoch) => epoch[name]?.layers[layer])
       const words = tell(ridges.at(-1))
       facts.replaceChildren(...words.map((line) => made("span", {}, line)))
       canvas.setAttribute("aria-label", `Layer ${layer + 1}, ${nameOf[name]}, epoch ${chosen}: ${words.join(", ")}`)
-      paint(canvas, ridges, peak, colour(name))
+      paint(canvas, ridges, colour(name))
     }
   }
 }
@@ -82,28 +84,19 @@ export class Ridges {
 const isNumber = (layer: Activations | undefined): layer is Activations =>
   layer !== undefined && Number.isFinite(layer.deviation)
 
-function peaks(epoch: EpochOfOne | null): number[] {
-  return (epoch?.layers ?? []).filter(isNumber).map(({ counts }) => Math.max(...counts) / total(counts))
-}
-
 function tell(layer: Activations | undefined): string[] {
   if (!isNumber(layer)) return ["diverged", "no finite values"]
-  const outside = layer.outside > 0.0005 ? `, ${percent(layer.outside)} beyond ±${reach}` : ""
   return [
     `${decimal(layer.mean)} ± ${decimal(layer.deviation)}`,
-    `${(100 * layer.positive).toFixed(0)}\u00a0% above 0${outside}`,
+    `${(100 * layer.positive).toFixed(0)}\u00a0% above 0`,
+    ...(layer.outside > 0.0005 ? [`${percent(layer.outside)} beyond ±${reach}`] : []),
   ]
 }
 
 const total = (counts: Uint32Array): number => counts.reduce((sum, count) => sum + count, 0)
 
 /** The last ridge is in front. */
-function paint(
-  canvas: HTMLCanvasElement,
-  ridges: readonly (Activations | undefined)[],
-  peak: number,
-  hue: string,
-): void {
+function paint(canvas: HTMLCanvasElement, ridges: readonly (Activations | undefined)[], hue: string): void {
   const width = canvas.clientWidth
   const ratio = devicePixelRatio
   canvas.width = Math.round(width * ratio)

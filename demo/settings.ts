@@ -13,6 +13,15 @@ const conventions: Readonly<Record<Convention, string>> = {
 }
 const defaults: Settings = { rate: 0.3, hiddenLayers: 5, batchSize: 60, convention: "keras", seed: 1 }
 
+/** What shows most, each a change of the defaults. */
+const presets: Readonly<Record<string, Partial<Settings>>> = {
+  "as at first": {},
+  "learning rate 1": { rate: 1 },
+  "eight layers": { hiddenLayers: 8 },
+  "batches of 8": { batchSize: 8 },
+  "learning rate 0.01": { rate: 0.01 },
+}
+
 const rate = element<HTMLSelectElement>("rate")
 const layers = element<HTMLInputElement>("layers")
 const batch = element<HTMLSelectElement>("batch")
@@ -24,21 +33,34 @@ export function settingsForm(onChange: () => void): void {
   rate.append(...rates.map((value) => made("option", { value: String(value) }, String(value))))
   batch.append(...batchSizes.map((value) => made("option", { value: String(value) }, String(value))))
   convention.append(...Object.entries(conventions).map(([value, name]) => made("option", { value }, name)))
-  rate.value = String(defaults.rate)
-  layers.value = String(defaults.hiddenLayers)
-  batch.value = String(defaults.batchSize)
-  convention.value = defaults.convention
-  seed.value = String(defaults.seed)
-  const showLayers = () => {
-    element("layers-value").textContent = layers.value
-  }
-  showLayers()
+  fill(defaults)
   layers.addEventListener("input", showLayers)
+  for (const [name, changes] of Object.entries(presets)) {
+    const button = made("button", { type: "button" }, name)
+    button.addEventListener("click", () => {
+      fill({ ...defaults, ...changes })
+      onChange()
+    })
+    element("presets").append(button)
+  }
   const form = element<HTMLFormElement>("settings")
   form.addEventListener("change", () => {
     if (form.reportValidity()) onChange()
   })
   form.addEventListener("submit", (event) => event.preventDefault())
+}
+
+function fill(settings: Settings): void {
+  rate.value = String(settings.rate)
+  layers.value = String(settings.hiddenLayers)
+  batch.value = String(settings.batchSize)
+  convention.value = settings.convention
+  seed.value = String(settings.seed)
+  showLayers()
+}
+
+function showLayers(): void {
+  element("layers-value").textContent = layers.value
 }
 
 export function chosen(): Settings {

@@ -137,11 +137,11 @@ describe.each(Object.entries(browsers))("%s", (name, launch) => {
       await click("#clear")
       await says("#answers", "with batch norm: —")
       await draw(digit)
-      await says("#answers", `with batch norm: ${digit}, to`)
+      await says("#answers", `with batch norm: ${digit} (`)
     }
     await click("#test-image")
     await says("#seen-label", "A test image, in truth a")
-    expect(await textOf("#answers")).toMatch(/with batch norm: \d, to .*without: \d, to/)
+    expect(await textOf("#answers")).toMatch(/with batch norm: \d \(.*without: \d \(/)
 
     await page.focus("#epoch")
     await page.keyboard.press("Home")
@@ -163,7 +163,7 @@ describe.each(Object.entries(browsers))("%s", (name, launch) => {
     const reached = await progress()
     await click("#clear")
     await draw(6)
-    await says("#answers", ", to ")
+    await says("#answers", "\u00a0%)")
     expect([await rowCount(), await progress()]).toEqual([rows, reached])
     expect(rows).toBeLessThan(20)
 
@@ -207,6 +207,14 @@ describe.each(Object.entries(browsers))("%s", (name, launch) => {
       await page.keyboard.press("ArrowUp")
     })
     expect(new Set(seen).size, seen.join("\n")).toBe(6)
+    await page.$$eval("#presets button", (buttons) => {
+      buttons.find((button) => button.textContent === "eight layers")?.click()
+    })
+    expect(await page.$$("#ridges canvas")).toHaveLength(16)
+    const values = ["rate", "layers", "batch", "convention", "seed"].map((id) =>
+      page.$eval(`#${id}`, (control) => (control as HTMLInputElement).value),
+    )
+    expect(await Promise.all(values)).toEqual(["0.3", "8", "60", "keras", "1"])
     await page.select("#convention", "onnx")
     await says("#convention-note", "ONNX: ε is 0.00001, running statistics are 0.9 of the old")
     await page.select("#convention", "tf-fused")
@@ -243,7 +251,7 @@ describe.each(Object.entries(browsers))("%s", (name, launch) => {
     await page.keyboard.press(" ")
     for (let i = 0; i < 12; i++) await page.keyboard.press("ArrowDown")
     await page.keyboard.press(" ")
-    await says("#answers", "with batch norm: 1, to")
+    await says("#answers", "with batch norm: 1 (")
     expect(await textOf("#answers-announcement")).toContain("with batch norm: 1")
     await page.keyboard.press("Delete")
     await says("#answers", "with batch norm: —")
@@ -314,7 +322,7 @@ describe.each(Object.entries(browsers))("%s", (name, launch) => {
       await trained(2)
       await page.$eval("details", (details) => details.setAttribute("open", ""))
       await draw(7)
-      await says("#answers", ", to ")
+      await says("#answers", "\u00a0%)")
       expect(await axeViolations()).toEqual([])
       const luminance = await page.evaluate(() => {
         const [r = 0, g = 0, b = 0] = getComputedStyle(document.body).backgroundColor.match(/\d+/g)!.map(Number)
