@@ -22,6 +22,9 @@ const trainer = new Trainer(hear)
 const pad = new Pad(look)
 
 let phase: Phase = "training"
+let isMeasuring = false
+/** Training is to go on when speed has been measured. */
+let isAside = false
 let run = 0
 let batchesPerEpoch = 1
 let history: Both<EpochOfOne | null>[] = []
@@ -38,7 +41,8 @@ function start(): void {
   ridges.reset(settings.hiddenLayers)
   showLearning(history)
   trainer.send({ kind: "start", run, settings })
-  enter("training")
+  if (isMeasuring) standAside()
+  else enter("training")
   announce("Training started.")
 }
 
@@ -47,7 +51,7 @@ function enter(next: Phase): void {
   trainer.expect(phase === "training")
   pauseButton.textContent = phase === "paused" ? "Resume" : "Pause"
   // Not disabled: it keeps the focus that it may have.
-  pauseButton.setAttribute("aria-disabled", String(phase === "finished" || phase === "failed"))
+  pauseButton.setAttribute("aria-disabled", String(isMeasuring || phase === "finished" || phase === "failed"))
   showState()
 }
 
@@ -55,7 +59,7 @@ function showState(): void {
   const epoch = Math.max(0, history.length - 1)
   const words = {
     training: epoch === 0 ? "Training: the first epoch" : `Training: ${epoch} of ${epochs} epochs done`,
-    paused: `Paused after ${epoch} of ${epochs} epochs`,
+    paused: `Paused${isMeasuring ? ", while speed is measured," : ""} after ${epoch} of ${epochs} epochs`,
     finished: `Finished: ${epoch} of ${epochs} epochs`,
     failed: "Stopped",
   }
@@ -69,6 +73,12 @@ const announce = (text: string) => {
 function pause(): void {
   trainer.send({ kind: "pause" })
   enter("paused")
+}
+
+/** Pauses until speed has been measured. */
+function standAside(): void {
+  isAside = true
+  pause()
 }
 
 function resume(): void {
@@ -108,6 +118,7 @@ function hear(report: Report): void {
     case "failed":
       failure.textContent = inWords(report)
       failure.hidden = false
+      isAside = false
       enter("failed")
       break
     default:
@@ -143,6 +154,7 @@ function classify(): void {
 }
 
 pauseButton.addEventListener("click", () => {
+  if (isMeasuring) return
   if (phase === "training") pause()
   else if (phase === "paused") resume()
 })
@@ -152,14 +164,17 @@ element("test-image").addEventListener("click", () => {
   if (phase !== "failed") trainer.send({ kind: "test image", index: Math.floor(1e6 * Math.random()) })
 })
 settingsForm(start)
-let wasTraining = false
 speedSection({
   before() {
-    wasTraining = phase === "training"
-    if (wasTraining) pause()
+    isMeasuring = true
+    if (phase === "training") standAside()
+    else enter(phase)
   },
   after() {
-    if (wasTraining && phase === "paused") resume()
+    isMeasuring = false
+    if (isAside) resume()
+    else enter(phase)
+    isAside = false
   },
 })
 start()

@@ -1,14 +1,17 @@
 import type { Command, Failure, Report } from "./messages.ts"
 
-/** Milliseconds without a word, while it should train, after which a worker is taken for dead. */
-const patience = 15_000
+/**
+ * Seconds without a word, while it should train, after which a worker is taken for dead. They are counted one by one, so that a
+ * machine that slept, or a page in the background, does not find them gone at once.
+ */
+const patience = 15
 
 /** The worker that trains, replaced by a new one after a failure. */
 export class Trainer {
   readonly #onReport: (report: Report) => void
   #worker: Worker | undefined
-  #watch: ReturnType<typeof setTimeout> | undefined
-  #isExpected = false
+  #watch: ReturnType<typeof setInterval> | undefined
+  #silent = 0
 
   constructor(onReport: (report: Report) => void) {
     this.#onReport = onReport
@@ -21,14 +24,20 @@ export class Trainer {
 
   /** Whether reports are to come by themselves. */
   expect(isExpected: boolean): void {
-    this.#isExpected = isExpected
-    this.#wait()
+    clearInterval(this.#watch)
+    this.#silent = 0
+    if (!isExpected) return
+    this.#watch = setInterval(() => {
+      this.#silent += 1
+      if (this.#silent < patience) return
+      this.#fail({ kind: "failed", code: undefined, message: `no word of it for ${patience} seconds` })
+    }, 1000)
   }
 
   #started(): Worker {
     const worker = new Worker(new URL("./training.worker.ts", import.meta.url), { type: "module" })
     worker.addEventListener("message", ({ data }: MessageEvent<Report>) => {
-      this.#wait()
+      this.#silent = 0
       if (data.kind === "failed") this.#fail(data)
       else this.#onReport(data)
     })
@@ -37,13 +46,6 @@ export class Trainer {
       this.#fail({ kind: "failed", code: undefined, message: event.message })
     })
     return worker
-  }
-
-  #wait(): void {
-    clearTimeout(this.#watch)
-    if (!this.#isExpected) return
-    const message = `no word of it for ${patience / 1000} seconds`
-    this.#watch = setTimeout(() => this.#fail({ kind: "failed", code: undefined, message }), patience)
   }
 
   #fail(failure: Failure): void {
