@@ -348,7 +348,10 @@ describe.each(Object.entries(browsers))("%s", (name, launch) => {
 
   test.each([
     ["no-wasm", "cannot run the kernels: this engine has no WebAssembly"],
-    ["no-simd", "cannot run the kernels: the kernels do not compile: the engine lacks WebAssembly SIMD"],
+    [
+      "no-simd",
+      "cannot run the kernels: the kernels do not compile: they are damaged, or the engine lacks WebAssembly SIMD",
+    ],
     ["dies-once", "The worker stopped: "],
     ["no-worker", "The worker stopped: its script could not be loaded"],
     ["no-data", "The digits could not be loaded: the server answered 404"],
