@@ -79,8 +79,8 @@ export class Scratch implements AsyncDisposable {
    * programs, which import it as `entry`.
    */
   project(name: string, entry = "batchnorm"): Promise<string> {
-    return this.once(`the project ${name}`, async () => {
-      const cwd = join(this.folder, name)
+    return this.once(`the project ${name}, by ${entry}`, async () => {
+      const cwd = join(this.folder, name, entry.replaceAll("/", "-"))
       cpSync(join(root, "test/environments/projects", name), cwd, { recursive: true })
       await this.#npm(cwd, "ci", "--prefer-offline")
       await this.#npm(cwd, "install", "--offline", await this.tarball())

@@ -3,7 +3,8 @@ import { type Environment, engines, environment } from "../environment.ts"
 import type { Scratch } from "../scratch.ts"
 
 /** The files of the package as they are, imported by their URL: an import map does not reach into workers. */
-const unbundled = (scratch: Scratch) => scratch.project("unbundled", "/node_modules/batchnorm/dist/index.js")
+const unbundled = (scratch: Scratch, file = "index.js") =>
+  scratch.project("unbundled", `/node_modules/batchnorm/dist/${file}`)
 
 const policy = (scripts: string) => ({
   "Content-Security-Policy": `default-src 'none'; script-src ${scripts}; connect-src 'self'; img-src data:; base-uri 'none'`,
@@ -13,6 +14,9 @@ export const browsers: readonly Environment[] = (["chromium", "firefox"] as cons
   environment(name, engines[name], async (scratch) => openedFiles(scratch, name, await unbundled(scratch))),
   environment(`${name}-worker`, engines[`${name}Worker`], async (scratch) =>
     openedFiles(scratch, name, await unbundled(scratch), { page: "page-of-worker.html" }),
+  ),
+  environment(`${name}-no-simd`, engines[name], async (scratch) =>
+    openedFiles(scratch, name, await unbundled(scratch, "no-simd.js")),
   ),
   environment(`${name}-csp`, engines[name], async (scratch) => {
     const folder = await unbundled(scratch)

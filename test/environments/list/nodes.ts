@@ -29,4 +29,8 @@ export const nodes: readonly Environment[] = [
   environment("node24-slim", engines.node, async (scratch) => {
     return printed(scratch, { program: here, args: ["slim.js"], cwd: await scratch.project("plain") })
   }),
+  environment("node24-no-simd", engines.node, async (scratch) => {
+    const cwd = await scratch.project("plain", "batchnorm/no-simd")
+    return printed(scratch, { program: here, args: ["--no-enable-sse4-1", "print.js"], cwd })
+  }),
 ]
