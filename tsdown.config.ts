@@ -30,4 +30,5 @@ export default defineConfig([
   { ...shared, entry: { slim: "ts/entry/slim.ts" } },
   // Its declarations are those of index.
   { ...shared, entry: { "index.workerd": "ts/entry/index.workerd.ts" }, dts: false, plugins: [kernelBeside] },
+  { ...shared, entry: { threads: "ts/entry/threads.ts" } },
 ])

@@ -11,7 +11,7 @@ const all = ["test/**/*.test.ts"]
 const sameEverywhere = [
   "test/numerics/{bits,edges}.test.ts",
   "test/property/{places,operand-places}.test.ts",
-  "test/unit/{allocate,backward,batch-norm,batch-normalization,fold,forward,masks,moments,residual,standardizer}.test.ts",
+  "test/unit/{backward,batch-norm,batch-normalization,fold,forward,masks,moments,residual,standardizer}.test.ts",
 ]
 
 // One set of files. What can run in one place only says so in its name: *.node.test.ts, *.browser.test.ts.
@@ -37,10 +37,22 @@ export default defineConfig({
         extends: true,
         test: {
           name: "no-simd",
-          include: sameEverywhere,
+          include: [...sameEverywhere, "test/unit/allocate.test.ts"],
           alias: [{ find: /^batchnorm$/, replacement: fileURLToPath(new URL("dist/no-simd.js", import.meta.url)) }],
           pool: "forks",
           execArgv: ["--expose-gc", "--no-enable-sse4-1"],
+          server: { deps: { external: [/\/dist\//] } },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "threads",
+          include: sameEverywhere,
+          alias: [{ find: /^batchnorm$/, replacement: fileURLToPath(new URL("dist/threads.js", import.meta.url)) }],
+          setupFiles: "test/support/threads-setup.ts",
+          pool: "forks",
+          execArgv: ["--expose-gc"],
           server: { deps: { external: [/\/dist\//] } },
         },
       },

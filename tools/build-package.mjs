@@ -5,7 +5,7 @@ import { projectNode, root, toolsFolder } from "./set-up/environment.mjs"
 import { fingerprint, isStamped, stamped } from "./set-up/fingerprint.mjs"
 
 const name = "package"
-const entries = ["index", "no-simd", "slim"]
+const entries = ["index", "no-simd", "slim", "threads"]
 const outputs = [
   "kernel.wasm",
   "index.workerd.js",

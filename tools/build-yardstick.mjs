@@ -15,7 +15,7 @@ export const buildYardstick = {
   isCurrent: async () => isStamped(name, await inputs(sources), [output]),
   run: async (say) =>
     stamped(name, await inputs(sources), async () => {
-      const wasm = await buildKernel(join(toolsFolder, "build", name), { say, log: name, features: [name] })
+      const { wasm } = await buildKernel(join(toolsFolder, "build", name), { say, log: name, features: [name] })
       mkdirSync(dirname(join(root, output)), { recursive: true })
       copyFileSync(wasm, join(root, output))
     }),

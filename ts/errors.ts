@@ -1,5 +1,5 @@
 /** What kind of mistake an error reports; the same across copies of the package, where `instanceof` is not. */
-export type ErrorCode = "shape" | "argument" | "state" | "disposed" | "out-of-memory" | "unsupported"
+export type ErrorCode = "shape" | "argument" | "state" | "disposed" | "out-of-memory" | "unsupported" | "thread"
 
 /** The base of all errors of this package. Match on {@link BatchNormError.code}. */
 export class BatchNormError extends Error {
@@ -80,5 +80,14 @@ export class UnsupportedError extends BatchNormError {
   declare readonly code: "unsupported"
   constructor(message: string, options?: ErrorOptions) {
     super("unsupported", message, undefined, options)
+  }
+}
+
+/** A thread that did not answer, so that a call could not be finished; what it was to write is undefined. */
+export class ThreadError extends BatchNormError {
+  override readonly name = "ThreadError"
+  declare readonly code: "thread"
+  constructor(message: string) {
+    super("thread", message)
   }
 }

@@ -33,6 +33,16 @@ export function attach(): void {
   tileChannels = kernel.bn_tile_len()
 }
 
+/** Words of a shared memory, which several threads see. */
+export function wordsAt(memory: WebAssembly.Memory, address: number, length: number): Int32Array {
+  return new Int32Array(memory.buffer, address, length)
+}
+
+/** Copies bytes within a shared memory. */
+export function copyBytes(memory: WebAssembly.Memory, to: number, from: number, length: number): void {
+  new Uint8Array(memory.buffer).copyWithin(to, from, from + length)
+}
+
 /** Bytes of elements copied into and out of the staging buffers since the start. */
 export const traffic = { in: 0, out: 0 }
 

@@ -45,7 +45,12 @@ import {
 import { spread, type Weighting } from "./weighting.ts"
 
 /** Bytes of the channels-first tiles of resident arrays: so many that a second pass finds them in cache. */
-const cacheBytes = 1 << 18
+let cacheBytes = 1 << 18
+
+/** Makes them larger, for several threads. */
+export function setCacheBytes(bytes: number): void {
+  cacheBytes = bytes
+}
 
 /** More elements than there can be in the linear memory; an infinity would be made into an object at each call. */
 const unlimited = 2 ** 30

@@ -5,6 +5,8 @@ import type * as Exports from "./generated/kernel_bg.wasm.d.ts"
 export type Source = WebAssembly.Module | BufferSource
 
 let bundled: (() => Source) | undefined
+let instantiate = (module: WebAssembly.Module): typeof Exports =>
+  new WebAssembly.Instance(module).exports as unknown as typeof Exports
 
 /**
  * The exports (crates/batchnorm-wasm says what each computes): numbers in, numbers out, so that they need no glue. Flags
@@ -12,9 +14,10 @@ let bundled: (() => Source) | undefined
  */
 export let kernel: typeof Exports
 
-/** An entry hands over how to get at its own bytes. */
-export function setSource(source: () => Source): void {
+/** An entry hands over how to get at its own bytes, and how they become exports where that takes more. */
+export function setSource(source: () => Source, become: typeof instantiate = instantiate): void {
   bundled = source
+  instantiate = become
 }
 
 /** Whether the kernels run. */
@@ -28,9 +31,7 @@ export function start(module?: WebAssembly.Module): void {
   if (!module && !bundled) {
     throw new StateError("batchnorm/slim carries no kernels: await init({ source }) before the first call")
   }
-  const compiled = module ?? compile(bundled as () => Source)
-  const { exports } = new WebAssembly.Instance(compiled)
-  kernel = exports as unknown as typeof Exports
+  kernel = instantiate(module ?? compile(bundled as () => Source))
 }
 
 /** Compiles at once what the engine is checked for before it is got. */

@@ -46,6 +46,8 @@ test("the tarball holds the built package, its licences and nothing else", () =>
     "no-simd.js",
     "slim.d.ts",
     "slim.js",
+    "threads.d.ts",
+    "threads.js",
   ])
 })
 
@@ -109,6 +111,7 @@ WebAssembly.Module = WebAssembly.Instance = class { constructor() { refuse() } }
 await import("batchnorm")
 await import("batchnorm/no-simd")
 await import("batchnorm/slim")
+await import("batchnorm/threads")
 console.log(typeof compile, typeof Module)`,
   )
   expect(await node("node", file)).toBe("function function\n")

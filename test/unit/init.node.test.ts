@@ -9,7 +9,7 @@ const whole = (body: string) =>
   runFresh(`import { init, initSync, moments, allocate, BatchNorm } from "batchnorm"\n${body}`)
 
 describe("importing", () => {
-  test.each(["batchnorm", "batchnorm/no-simd", "batchnorm/slim"])("%s starts nothing", (entry) => {
+  test.each(["batchnorm", "batchnorm/no-simd", "batchnorm/slim", "batchnorm/threads"])("%s starts nothing", (entry) => {
     const used = runFresh(`
       const used = []
       for (const name of ["Module", "Instance", "Memory", "compile", "instantiate"]) {

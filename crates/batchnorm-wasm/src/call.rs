@@ -5,6 +5,8 @@ use batchnorm::map::{Arrays, Operands};
 use batchnorm::piece::{Extent, Rows};
 use batchnorm::slope::Totals;
 use batchnorm::view::{Blocking, TILE};
+#[cfg(feature = "threads")]
+use core::ops::Range;
 
 /// The piece and its arrays; ts/wasm.ts has the same list.
 #[repr(C)]
@@ -101,6 +103,49 @@ impl Call {
             let [x, other, out] = roles.map(|role| self.rows(role, outer));
             Operands::Single(Arrays { x, other, out, weights })
         }
+    }
+
+    /// Some of its outers.
+    #[cfg(feature = "threads")]
+    pub fn outers(&self, outers: Range<usize>, double: bool) -> Self {
+        let outer = outers.len();
+        self.moved(double, |place| outers.start * place.outer_stride, |call| call.outer = outer)
+    }
+
+    /// Some rows and channels of its one outer, and of each segment the elements of a range.
+    #[cfg(feature = "threads")]
+    pub fn part(
+        &self,
+        rows: Range<usize>,
+        channels: Range<usize>,
+        inner: Range<usize>,
+        double: bool,
+    ) -> Self {
+        let start = channels.start * self.inner + inner.start;
+        self.moved(
+            double,
+            |place| rows.start * place.row_stride + start,
+            |call| {
+                (call.rows, call.channels, call.inner) = (rows.len(), channels.len(), inner.len());
+            },
+        )
+    }
+
+    /// A call that begins some elements further on.
+    #[cfg(feature = "threads")]
+    fn moved(
+        &self,
+        double: bool,
+        elements: impl Fn(&Place) -> usize,
+        size: impl FnOnce(&mut Self),
+    ) -> Self {
+        let mut call = Self { arrays: self.arrays, ..*self };
+        for (index, place) in call.arrays.iter_mut().enumerate() {
+            let bytes = if double || index == Role::Weights as usize { 8 } else { 4 };
+            place.ptr += elements(place) * bytes;
+        }
+        size(&mut call);
+        call
     }
 
     fn len(&self, place: Place) -> usize {

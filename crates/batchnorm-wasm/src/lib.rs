@@ -8,6 +8,8 @@
 //!
 //! Arguments are trusted here: the TypeScript side has judged them.
 #![cfg_attr(target_family = "wasm", no_std)]
+// Each thread's own workspaces. It is not stable, but the standard library's macro needs the standard library.
+#![cfg_attr(feature = "threads", feature(thread_local))]
 
 extern crate alloc;
 
@@ -17,6 +19,8 @@ pub mod call;
 pub mod exports;
 pub mod memory;
 pub mod reductions;
+#[cfg(feature = "threads")]
+pub mod threads;
 #[cfg(feature = "yardstick")]
 pub mod yardstick;
 

@@ -18,7 +18,8 @@ const MAX_RANK: usize = 32;
 /// A static that one thread at a time uses.
 pub struct Place<T>(UnsafeCell<T>);
 
-// SAFETY: an instance of this module runs on one thread, and no export calls another.
+// SAFETY: no export calls another, and an instance of this module runs on one thread. Where instances share a
+// memory, each has its own workspaces, and the other places are opened by the calling thread alone (threads.rs).
 unsafe impl<T> Sync for Place<T> {}
 
 impl<T> Place<T> {
@@ -30,6 +31,13 @@ impl<T> Place<T> {
     /// Where it lies.
     pub fn address(&self) -> *mut T {
         self.0.get()
+    }
+
+    /// The value, as several threads read it while none writes.
+    #[cfg(feature = "threads")]
+    pub fn shared(&self) -> &T {
+        // SAFETY: it is written between jobs alone, and read by who holds a unit of one (threads.rs).
+        unsafe { &*self.0.get() }
     }
 
     /// The value, for the length of one export's run.

@@ -15,11 +15,16 @@ use batchnorm::sums::{Input, Scratch, Source, Terms};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Elements that are looked at one by one.
+#[cfg_attr(feature = "threads", thread_local)]
 static GROUP: Place<Group> = Place::new(Group::EMPTY);
+#[cfg_attr(feature = "threads", thread_local)]
 static MOMENTS: Place<moments::Reduction> = Place::new(moments::Reduction::EMPTY);
 static WEIGHTED: Place<weighted::Reduction> = Place::new(weighted::Reduction::EMPTY);
+#[cfg_attr(feature = "threads", thread_local)]
 static GRADIENT: Place<gradient::Reduction> = Place::new(gradient::Reduction::EMPTY);
+#[cfg_attr(feature = "threads", thread_local)]
 static F32: Place<Scratch<f32>> = Place::new(Scratch::EMPTY);
+#[cfg_attr(feature = "threads", thread_local)]
 static F64: Place<Scratch<f64>> = Place::new(Scratch::EMPTY);
 
 /// Hands x, or x and dy, of one outer to a reduction.
@@ -44,7 +49,13 @@ fn with_source(
 /// Mean, variance and count of x.
 #[wasm_bindgen]
 pub fn bn_moments(double: bool, begin: bool, end: bool) {
-    let (call, table, reduction) = (CALL.open(), CHANNELS.open(), MOMENTS.open());
+    moments(CALL.open(), CHANNELS.open(), double, begin, end);
+}
+
+/// The same of any call and numbers per channel.
+#[inline(always)]
+pub fn moments(call: &Call, table: &mut ChannelTable, double: bool, begin: bool, end: bool) {
+    let reduction = MOMENTS.open();
     let (extent, blocking) = (call.extent(), call.blocking());
     for outer in 0..extent.outer {
         if begin {
@@ -84,7 +95,20 @@ pub fn bn_weighted_moments(double: bool, begin: bool, end: bool) {
 /// dgamma and dbeta from x and dy.
 #[wasm_bindgen]
 pub fn bn_parameter_gradients(double: bool, relu: bool, epsilon: f64, begin: bool, end: bool) {
-    let (call, table, reduction) = (CALL.open(), CHANNELS.open(), GRADIENT.open());
+    parameter_gradients(CALL.open(), CHANNELS.open(), double, relu, epsilon, [begin, end]);
+}
+
+/// The same of any call and numbers per channel.
+#[inline(always)]
+pub fn parameter_gradients(
+    call: &Call,
+    table: &mut ChannelTable,
+    double: bool,
+    relu: bool,
+    epsilon: f64,
+    [begin, end]: [bool; 2],
+) {
+    let reduction = GRADIENT.open();
     let (extent, blocking) = (call.extent(), call.blocking());
     let terms = if relu { Terms::MaskedGradient } else { Terms::Gradient };
     for outer in 0..extent.outer {
@@ -96,20 +120,37 @@ pub fn bn_parameter_gradients(double: bool, relu: bool, epsilon: f64, begin: boo
             reduction.push(source, extent, blocking, GROUP.open());
         });
         if end {
-            let mut lane = outer * extent.channels;
-            let end = lane + extent.channels;
-            for numbers in reduction.finish(extent.channels, blocking) {
-                let (dbeta, dgamma) = ParameterGradients::read(numbers).finish();
-                write_lanes(&mut table.dbeta[lane..end], dbeta);
-                write_lanes(&mut table.dgamma[lane..end], dgamma);
-                lane += PAIR;
-            }
+            write_gradients(table, outer, extent, reduction.finish(extent.channels, blocking));
         }
     }
 }
 
+/// The states of the moments that were pushed, of the channels of a call's one outer.
+#[cfg(feature = "threads")]
+pub fn copy_moments(call: &Call, into: &mut [Numbers]) {
+    into.copy_from_slice(MOMENTS.open().finish(call.extent().channels, call.blocking()));
+}
+
+/// The states of the gradients that were pushed.
+#[cfg(feature = "threads")]
+pub fn copy_gradients(call: &Call, into: &mut [Numbers]) {
+    into.copy_from_slice(GRADIENT.open().finish(call.extent().channels, call.blocking()));
+}
+
+/// Writes the gradients of an outer's channels.
+pub fn write_gradients(table: &mut ChannelTable, outer: usize, extent: Extent, states: &[Numbers]) {
+    let mut lane = outer * extent.channels;
+    let end = lane + extent.channels;
+    for numbers in states {
+        let (dbeta, dgamma) = ParameterGradients::read(numbers).finish();
+        write_lanes(&mut table.dbeta[lane..end], dbeta);
+        write_lanes(&mut table.dgamma[lane..end], dgamma);
+        lane += PAIR;
+    }
+}
+
 /// Writes the moments of an outer's channels.
-fn write_moments(table: &mut ChannelTable, outer: usize, extent: Extent, states: &[Numbers]) {
+pub fn write_moments(table: &mut ChannelTable, outer: usize, extent: Extent, states: &[Numbers]) {
     let channels = extent.channels;
     let mut lane = outer * channels;
     let end = lane + channels;

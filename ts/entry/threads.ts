@@ -1,0 +1,11 @@
+import { kernelText } from "../generated/threads-text.ts"
+import { decodePrintable } from "../printable.ts"
+import { instantiate } from "../threads/start.ts"
+import { setSource } from "../wasm.ts"
+
+setSource(() => decodePrintable(kernelText), instantiate)
+
+export { ThreadError } from "../errors.ts"
+export * from "../index.ts"
+export { init, initSync, type Threads, type ThreadsOptions, threads } from "../threads/start.ts"
+export { workerSource } from "../threads/worker-source.ts"

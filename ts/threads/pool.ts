@@ -1,0 +1,215 @@
+// The threads of a pool: how they start, are waited for, and end.
+//
+//   off → starting → on → ending → off         and from anywhere, where a thread does not answer, → ending
+//
+// Until each thread's end is confirmed, its stack and workspaces stay taken, and so does whatever it may still write.
+import { ThreadError } from "../errors.ts"
+import { copyBytes, wordsAt } from "../memory.ts"
+import { cores, spawn, type Thread, whyNone } from "./spawn.ts"
+import { doneWord, endedWord, epochWord, sleepersWord, startedWord, stopWord, waitingWord, wordCount } from "./words.ts"
+
+/** What the kernels of this build export beside those of every build. */
+export interface Shares {
+  bn_words_ptr(): number
+  bn_states_len(): number
+  bn_fork(
+    kind: number,
+    flags: number,
+    epsilon: number,
+    channels: number,
+    first: number,
+    end: number,
+    step: number,
+    all: number,
+  ): number
+  bn_share(front: number): void
+  bn_join(isFirst: number, isLast: number): void
+  bn_allocate(byteLength: number): number
+  bn_free(address: number, byteLength: number): void
+  readonly __tls_base: WebAssembly.Global
+  readonly __tls_size: WebAssembly.Global
+}
+
+/** Bytes of a thread's stack. */
+const stackBytes = 1 << 17
+/** Most threads that "auto" takes: memory has no more to give. */
+const mostByItself = 8
+/** Milliseconds that a thread may take for its unit after the caller is through with its own. */
+const patience = 800
+/** Milliseconds that threads may take to start, and to end when they are told. */
+const startTime = 5000
+const endTime = 1000
+/** Looks at the units done before the caller sleeps, or looks at the time. */
+const looks = 5000
+
+interface Taken extends Thread {
+  readonly block: number
+}
+
+let kernels: Shares
+let memory: WebAssembly.Memory
+let module: WebAssembly.Module
+let words: Int32Array
+let taken: Taken[] = []
+let ending: Promise<void> | undefined
+/** Whether somebody said how many threads there are to be, so that none start by themselves. */
+let isChosen = false
+/** Whether this thread may sleep: a page's own may not. */
+let maySleep = true
+let refuse: (() => void) | undefined
+let accept: (() => void) | undefined
+
+/** Why there is one thread, where there is one. */
+export let reason: string | undefined = "the pool has not started: the first large call starts it, or init"
+
+/** Takes an instance over, and what is to be done while a thread may write where it should not. */
+export function adopt(
+  instance: Shares,
+  shared: WebAssembly.Memory,
+  compiled: WebAssembly.Module,
+  whenPoisoned: () => void,
+  whenClean: () => void,
+): void {
+  kernels = instance
+  memory = shared
+  module = compiled
+  words = wordsAt(shared, instance.bn_words_ptr(), wordCount)
+  refuse = whenPoisoned
+  accept = whenClean
+  try {
+    // 0 is what lies there, so this is over at once.
+    Atomics.wait(words, waitingWord, 0, 0)
+  } catch {
+    maySleep = false
+  }
+}
+
+/** How many threads compute, the calling one included. */
+export function threadCount(): number {
+  return ending || !words ? 1 : 1 + Atomics.load(words, startedWord)
+}
+
+/** Starts threads for a large call, if nobody has chosen how many; they take part in calls to come. */
+export function startByItself(): void {
+  if (isChosen) return
+  isChosen = true
+  launch(Math.min(cores(), mostByItself), undefined)
+}
+
+/** Starts as many threads, the calling one included, and waits until they run. */
+export async function startThreads(count: number | "auto", url: string | URL | undefined): Promise<void> {
+  isChosen = true
+  await endThreads()
+  launch(count === "auto" ? Math.min(cores(), mostByItself) : Math.max(1, count), url)
+  const due = taken.length
+  for (const end = performance.now() + startTime; performance.now() < end; await pause(1)) {
+    if (taken.length < due || Atomics.load(words, startedWord) >= due) break
+  }
+  if (Atomics.load(words, startedWord) < taken.length) {
+    const late = `of ${due + 1} threads ${threadCount()} started within ${startTime} ms`
+    await endThreads()
+    reason = late
+  }
+}
+
+function launch(count: number, url: string | URL | undefined): void {
+  reason = count > 1 ? whyNone() : "one thread is all that was asked for, or that this machine has"
+  if (reason !== undefined) return
+  const local = kernels.__tls_base.value as number
+  const localBytes = kernels.__tls_size.value as number
+  for (let index = 1; index < count; index++) {
+    const block = kernels.bn_allocate(stackBytes + localBytes) >>> 0
+    if (block === 0) {
+      reason = "no memory is left for the stacks of threads"
+      return
+    }
+    // A thread begins with the workspaces of this one, as calls leave them.
+    copyBytes(memory, block + stackBytes, local, localBytes)
+    const start = { module, memory, words: words.byteOffset, stack: block + stackBytes, local: block + stackBytes }
+    try {
+      const thread = spawn(url, start, (error) => {
+        reason = `a thread failed: ${error.message}`
+        void endThreads(reason)
+      })
+      taken.push({ block, kill: thread.kill, ended: thread.ended })
+    } catch (error) {
+      kernels.bn_free(block, stackBytes + localBytes)
+      reason = `a thread could not be started: ${(error as Error).message}`
+      return
+    }
+  }
+}
+
+/** Has all threads end, and waits until they have. A call that comes in between computes alone. */
+export function endThreads(why = "the threads were ended: init starts others"): Promise<void> {
+  if (taken.length === 0) return ending ?? Promise.resolve()
+  ending ??= end(why)
+  return ending
+}
+
+async function end(why: string): Promise<void> {
+  const threads = taken
+  reason = why
+  stop()
+  const ended = Promise.all(threads.map((thread) => thread.ended()))
+  const inTime = pause(endTime).then(() => "late")
+  const unheard = async () => {
+    while (Atomics.load(words, endedWord) < threads.length) await pause(1)
+  }
+  await Promise.race([ended, unheard(), inTime])
+  for (const thread of threads) thread.kill()
+  await ended
+  release(threads)
+}
+
+function stop(): void {
+  Atomics.store(words, stopWord, 1)
+  Atomics.add(words, epochWord, 1)
+  Atomics.notify(words, epochWord)
+}
+
+/** Gives back what threads had that have ended. */
+function release(threads: readonly Taken[]): void {
+  for (const { block } of threads) kernels.bn_free(block, stackBytes + (kernels.__tls_size.value as number))
+  taken = []
+  ending = undefined
+  for (const word of [waitingWord, sleepersWord, stopWord, startedWord, endedWord]) Atomics.store(words, word, 0)
+  accept?.()
+}
+
+/** Runs the units of a job that was forked, with all threads, and returns when all are done. */
+export function runUnits(units: number): void {
+  if (Atomics.load(words, sleepersWord) > 0) Atomics.notify(words, epochWord)
+  kernels.bn_share(1)
+  for (let left = looks; left > 0; left--) if (Atomics.load(words, doneWord) === units) return
+  wait(units)
+}
+
+function wait(units: number): void {
+  const deadline = performance.now() + patience
+  if (maySleep) Atomics.store(words, waitingWord, 1)
+  for (;;) {
+    const done = Atomics.load(words, doneWord)
+    if (done === units) break
+    const left = deadline - performance.now()
+    if (left <= 0) throw poisoned()
+    if (maySleep) Atomics.wait(words, doneWord, done, left)
+  }
+  if (maySleep) Atomics.store(words, waitingWord, 0)
+}
+
+/** A thread died, or is too slow: nothing of it is used any more, and nothing that it may write to. */
+function poisoned(): ThreadError {
+  const why = `a thread did not answer within ${patience} ms`
+  refuse?.()
+  stop()
+  for (const thread of taken) thread.kill()
+  void endThreads(why)
+  return new ThreadError(
+    `${why}: what this call was to write is undefined. Await threads.dispose() before the next call; init starts a new pool`,
+  )
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds))
+}

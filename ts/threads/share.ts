@@ -1,0 +1,177 @@
+// The kernels as several threads run them: an export each in place of the instance's own, so that nothing above knows.
+//
+// A piece that is large enough is cut into units (crates/batchnorm-wasm/src/threads.rs): outers, or channels and blocks.
+// Where a cut lies changes no bit: maps go by element, reductions are cut at chunks or between channels.
+import { ThreadError } from "../errors.ts"
+import { callAt, uint32 } from "../memory.ts"
+import {
+  blockRowsWord,
+  blocksWord,
+  channelsLastWord,
+  channelsWord,
+  copiesWord,
+  innerWord,
+  type kernel,
+  outerWord,
+  rowsWord,
+} from "../wasm.ts"
+import { runUnits, type Shares, startByItself, threadCount } from "./pool.ts"
+
+type Kernels = typeof kernel
+
+/** Elements of a piece below which one thread is as fast. */
+const worthwhile = 1 << 15
+/** Elements of a block, channels-first, and units that a thread is to have: some, for threads are not equally fast. */
+const blockElements = 4096
+const unitsEach = 8
+
+const momentsKind = 0
+const gradientsKind = 1
+const affineKind = 2
+const dxKind = 3
+
+const doubleFlag = 1
+const reluFlag = 2
+const residualFlag = 4
+const frozenFlag = 8
+const weightedFlag = 16
+const inChunksFlag = 32
+
+/** The kernels of an instance, run by all threads there are; and what refuses every call, and ends that. */
+export function shared(own: Kernels & Shares): { kernels: Kernels; refuse(): void; accept(): void } {
+  const kept: [number, number][] = []
+  const share: Kernels = {
+    ...own,
+    bn_moments(double, begin, end) {
+      if (begin && end && isLarge()) reduce(own, momentsKind, double ? doubleFlag : 0, 0)
+      else own.bn_moments(double, begin, end)
+    },
+    bn_parameter_gradients(double, relu, epsilon, begin, end) {
+      const flags = (double ? doubleFlag : 0) | (relu ? reluFlag : 0)
+      if (begin && end && isLarge()) reduce(own, gradientsKind, flags, epsilon)
+      else own.bn_parameter_gradients(double, relu, epsilon, begin, end)
+    },
+    bn_gate(double, relu, residual, weighted, epsilon, begin) {
+      own.bn_gate(double, relu, residual, weighted, epsilon, isToFold(begin))
+    },
+    bn_affine(double, relu, residual, epsilon, begin) {
+      const flags = (double ? doubleFlag : 0) | (relu ? reluFlag : 0) | (residual ? residualFlag : 0)
+      if (isLarge()) map(own, affineKind, flags, epsilon)
+      else own.bn_affine(double, relu, residual, epsilon, isToFold(begin))
+    },
+    bn_dx(double, relu, frozen, weighted, epsilon, begin) {
+      const flags = (double ? doubleFlag : 0) | (relu ? reluFlag : 0) | (frozen ? frozenFlag : 0)
+      if (isLarge()) map(own, dxKind, flags | (weighted ? weightedFlag : 0), epsilon)
+      else own.bn_dx(double, relu, frozen, weighted, epsilon, isToFold(begin))
+    },
+  }
+  const kernels = { ...share }
+  const refused: Record<string, () => never> = {}
+  for (const name of Object.keys(share).filter((name) => name.startsWith("bn_"))) {
+    refused[name] = () => {
+      throw new ThreadError("a thread that did not answer may still write: await threads.dispose() first")
+    }
+  }
+  return {
+    kernels,
+    refuse: () =>
+      void Object.assign(kernels, refused, {
+        bn_free: (address: number, length: number) => void kept.push([address, length]),
+      }),
+    accept() {
+      Object.assign(kernels, share)
+      for (const [address, length] of kept.splice(0)) own.bn_free(address, length)
+    },
+  }
+}
+
+function word(index: number): number {
+  return uint32[callAt / 4 + index] as number
+}
+
+/** Whether the piece of the call is worth several threads, and there are some. */
+function isLarge(): boolean {
+  if (word(outerWord) * word(rowsWord) * word(channelsWord) * word(innerWord) < worthwhile) return false
+  if (threadCount() > 1) return true
+  startByItself()
+  return false
+}
+
+/** Blocks of one outer. */
+function blocksOf(inner: number): number {
+  return inner > blockElements
+    ? word(rowsWord) * Math.ceil(inner / blockElements)
+    : Math.ceil(word(rowsWord) / word(blockRowsWord))
+}
+
+/** Channels of a unit where each has all blocks: whole lanes and lines of the cache, where there are enough. */
+function channelsEach(threads: number, atLeast: number): number {
+  const channels = word(channelsWord)
+  const even = Math.ceil(channels / threads)
+  return Math.max(1, even >= atLeast ? Math.ceil(even / atLeast) * atLeast : even)
+}
+
+/** Cuts outers. */
+function runOuters(own: Shares, kind: number, flags: number, epsilon: number, threads: number): void {
+  const outer = word(outerWord)
+  const step = Math.ceil(outer / (threads * unitsEach))
+  runUnits(own.bn_fork(kind, flags, epsilon, word(channelsWord), 0, outer, step, outer))
+}
+
+/** Cuts channels, each with all of its blocks. */
+function runChannels(own: Shares, kind: number, flags: number, epsilon: number, each: number): void {
+  const all = blocksOf(word(innerWord))
+  runUnits(own.bn_fork(kind, flags, epsilon, each, 0, all, all, all))
+}
+
+/** Whether the last tile's coefficients were folded by threads for their units, and so are not this thread's. */
+let isFoldedApart = false
+
+/** Whether a map that this thread runs alone is to fold the coefficients of its channels. */
+function isToFold(begin: number): number {
+  if (begin) isFoldedApart = false
+  return begin || isFoldedApart ? 1 : 0
+}
+
+function map(own: Shares, kind: number, flags: number, epsilon: number): void {
+  isFoldedApart = true
+  const [channels, inner, threads] = [word(channelsWord), word(innerWord), threadCount()]
+  const all = blocksOf(inner)
+  const isLast = word(channelsLastWord) === 1
+  if (word(outerWord) > 1) runOuters(own, kind, flags, epsilon, threads)
+  else if (isLast && all < 2 * threads && word(copiesWord) === 1) {
+    runChannels(own, kind, flags, epsilon, channelsEach(threads, 16))
+  } else if (!isLast && channels >= 2 * threads) {
+    runChannels(own, kind, flags, epsilon, channelsEach(2 * threads, 1))
+  } else {
+    const step = Math.ceil(all / (threads * unitsEach))
+    runUnits(own.bn_fork(kind, flags, epsilon, inner > blockElements ? 1 : channels, 0, all, step, all))
+  }
+}
+
+function reduce(own: Shares, kind: number, flags: number, epsilon: number): void {
+  const [channels, threads] = [word(channelsWord), threadCount()]
+  const chunks = Math.ceil(blocksOf(word(innerWord)) / word(blocksWord))
+  const isLast = word(channelsLastWord) === 1
+  if (word(outerWord) > 1) runOuters(own, kind, flags, epsilon, threads)
+  else if (isLast && chunks < 2 * threads && word(copiesWord) === 1 && channels >= 16 * threads) {
+    runChannels(own, kind, flags, epsilon, channelsEach(threads, 16))
+  } else if (!isLast && channels >= 2 * threads && word(copiesWord) === 1) {
+    runChannels(own, kind, flags, epsilon, channelsEach(2 * threads, 4))
+  } else runChunks(own, kind, flags | inChunksFlag, epsilon, chunks, threads)
+}
+
+/** Cuts chunks, as many at a time as there is room for their states, and merges these in order. */
+function runChunks(own: Shares, kind: number, flags: number, epsilon: number, chunks: number, threads: number): void {
+  const [channels, inner, perChunk] = [word(channelsWord), word(innerWord), word(blocksWord)]
+  const all = blocksOf(inner)
+  const each = inner > blockElements ? 1 : channels
+  const states = Math.ceil(channels / each) * Math.ceil(each / 2)
+  const most = Math.floor(own.bn_states_len() / states)
+  for (let first = 0; first < chunks; first += most) {
+    const end = Math.min(chunks, first + most)
+    const step = Math.ceil((end - first) / (threads * unitsEach)) * perChunk
+    runUnits(own.bn_fork(kind, flags, epsilon, each, first * perChunk, Math.min(all, end * perChunk), step, all))
+    own.bn_join(first === 0 ? 1 : 0, end === chunks ? 1 : 0)
+  }
+}
