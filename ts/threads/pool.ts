@@ -52,6 +52,8 @@ let module: WebAssembly.Module
 let words: Int32Array
 let taken: Taken[] = []
 let ending: Promise<void> | undefined
+/** Whether a thread may write where it should not. */
+let isPoisoned = false
 /** Whether somebody said how many threads there are to be, so that none start by themselves. */
 let isChosen = false
 /** Whether this thread may sleep: a page's own may not. */
@@ -151,14 +153,10 @@ async function end(why: string): Promise<void> {
   const threads = taken
   reason = why
   stop()
-  const ended = Promise.all(threads.map((thread) => thread.ended()))
-  const inTime = pause(endTime).then(() => "late")
-  const unheard = async () => {
-    while (Atomics.load(words, endedWord) < threads.length) await pause(1)
-  }
-  await Promise.race([ended, unheard(), inTime])
+  const deadline = performance.now() + endTime
+  while (Atomics.load(words, endedWord) < threads.length && performance.now() < deadline && !isPoisoned) await pause(1)
   for (const thread of threads) thread.kill()
-  await ended
+  await Promise.all(threads.map((thread) => thread.ended()))
   release(threads)
 }
 
@@ -173,6 +171,7 @@ function release(threads: readonly Taken[]): void {
   for (const { block } of threads) kernels.bn_free(block, stackBytes + (kernels.__tls_size.value as number))
   taken = []
   ending = undefined
+  isPoisoned = false
   for (const word of [waitingWord, sleepersWord, stopWord, startedWord, endedWord]) Atomics.store(words, word, 0)
   accept?.()
 }
@@ -201,9 +200,8 @@ function wait(units: number): void {
 /** A thread died, or is too slow: nothing of it is used any more, and nothing that it may write to. */
 function poisoned(): ThreadError {
   const why = `a thread did not answer within ${patience} ms`
+  isPoisoned = true
   refuse?.()
-  stop()
-  for (const thread of taken) thread.kill()
   void endThreads(why)
   return new ThreadError(
     `${why}: what this call was to write is undefined. Await threads.dispose() before the next call; init starts a new pool`,
