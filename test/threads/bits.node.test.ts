@@ -8,18 +8,19 @@ import { bitsOf, filled } from "./arrays.ts"
 const cases: [string, number[], number | number[], "float32" | "float64"][] = [
   ["channels-last, by chunks", [40_000, 16], -1, "float32"],
   ["channels-last, a chunk and a bit", [8_500, 32], -1, "float32"],
+  ["channels-last, by chunks and channels", [18_000, 70], -1, "float32"],
   ["channels-last, several rows read as one", [60_011, 3], -1, "float32"],
   ["channels-last, rows of 17", [20_000, 17], -1, "float64"],
   ["channels-last, by channels", [98, 2048], -1, "float32"],
-  ["channels-last, several tiles", [40, 5000], -1, "float32"],
+  ["channels-last, several tiles", [80, 5000], -1, "float32"],
   ["channels-first, by channels", [4, 64, 30, 30], 1, "float32"],
-  ["channels-first, short segments", [4, 512, 7, 7], 1, "float32"],
+  ["channels-first, short segments", [8, 512, 7, 7], 1, "float32"],
   ["channels-first, few channels and short segments", [900, 3, 7, 7], 1, "float64"],
   ["channels-first, few channels and long segments", [2, 3, 40_003], 1, "float32"],
   ["one channel", [300_003], [], "float32"],
-  ["two rows", [2, 100_001], 0, "float32"],
+  ["few channels of one segment each", [3, 60_001], 0, "float32"],
   ["outers of channels-last", [9, 700, 64], [0, 2], "float32"],
-  ["outers of channels-first", [5, 4, 6, 900], [0, 2], "float64"],
+  ["outers of channels-first", [5, 4, 8, 1100], [0, 2], "float64"],
   ["axes that alternate", [6, 30, 40, 5, 3], [0, 2, 4], "float32"],
 ]
 

@@ -19,8 +19,11 @@ import { runUnits, type Shares, startByItself, threadCount } from "./pool.ts"
 
 type Kernels = typeof kernel
 
-/** Elements of a piece below which one thread is as fast. */
-const worthwhile = 1 << 15
+/**
+ * Elements up to which one thread is as fast. A staged piece has no more, so of an array the maps of all pieces are
+ * shared, or of none: each relies on coefficients that whoever ran the first one folded.
+ */
+const notWorthwhile = 1 << 17
 /** Elements of a block, channels-first, and units that a thread is to have: some, for threads are not equally fast. */
 const blockElements = 4096
 const unitsEach = 8
@@ -51,18 +54,15 @@ export function shared(own: Kernels & Shares): { kernels: Kernels; refuse(): voi
       if (begin && end && isLarge()) reduce(own, gradientsKind, flags, epsilon)
       else own.bn_parameter_gradients(double, relu, epsilon, begin, end)
     },
-    bn_gate(double, relu, residual, weighted, epsilon, begin) {
-      own.bn_gate(double, relu, residual, weighted, epsilon, isToFold(begin))
-    },
     bn_affine(double, relu, residual, epsilon, begin) {
       const flags = (double ? doubleFlag : 0) | (relu ? reluFlag : 0) | (residual ? residualFlag : 0)
       if (isLarge()) map(own, affineKind, flags, epsilon)
-      else own.bn_affine(double, relu, residual, epsilon, isToFold(begin))
+      else own.bn_affine(double, relu, residual, epsilon, begin)
     },
     bn_dx(double, relu, frozen, weighted, epsilon, begin) {
       const flags = (double ? doubleFlag : 0) | (relu ? reluFlag : 0) | (frozen ? frozenFlag : 0)
       if (isLarge()) map(own, dxKind, flags | (weighted ? weightedFlag : 0), epsilon)
-      else own.bn_dx(double, relu, frozen, weighted, epsilon, isToFold(begin))
+      else own.bn_dx(double, relu, frozen, weighted, epsilon, begin)
     },
   }
   const kernels = { ...share }
@@ -91,7 +91,7 @@ function word(index: number): number {
 
 /** Whether the piece of the call is worth several threads, and there are some. */
 function isLarge(): boolean {
-  if (word(outerWord) * word(rowsWord) * word(channelsWord) * word(innerWord) < worthwhile) return false
+  if (word(outerWord) * word(rowsWord) * word(channelsWord) * word(innerWord) <= notWorthwhile) return false
   if (threadCount() > 1) return true
   startByItself()
   return false
@@ -104,11 +104,15 @@ function blocksOf(inner: number): number {
     : Math.ceil(word(rowsWord) / word(blockRowsWord))
 }
 
-/** Channels of a unit where each has all blocks: whole lanes and lines of the cache, where there are enough. */
-function channelsEach(threads: number, atLeast: number): number {
-  const channels = word(channelsWord)
-  const even = Math.ceil(channels / threads)
-  return Math.max(1, even >= atLeast ? Math.ceil(even / atLeast) * atLeast : even)
+/** Channels of a unit where each has all blocks: a multiple of some, if there are enough of them. */
+function channelsEach(units: number, multiple: number): number {
+  const even = Math.ceil(word(channelsWord) / units)
+  return even >= multiple ? Math.ceil(even / multiple) * multiple : even
+}
+
+/** Units of a call that is cut between channels: some for each thread, or of few channels one. */
+function unitsOf(channels: number, threads: number): number {
+  return channels >= 16 * threads ? 4 * threads : threads
 }
 
 /** Cuts outers. */
@@ -124,17 +128,7 @@ function runChannels(own: Shares, kind: number, flags: number, epsilon: number, 
   runUnits(own.bn_fork(kind, flags, epsilon, each, 0, all, all, all))
 }
 
-/** Whether the last tile's coefficients were folded by threads for their units, and so are not this thread's. */
-let isFoldedApart = false
-
-/** Whether a map that this thread runs alone is to fold the coefficients of its channels. */
-function isToFold(begin: number): number {
-  if (begin) isFoldedApart = false
-  return begin || isFoldedApart ? 1 : 0
-}
-
 function map(own: Shares, kind: number, flags: number, epsilon: number): void {
-  isFoldedApart = true
   const [channels, inner, threads] = [word(channelsWord), word(innerWord), threadCount()]
   const all = blocksOf(inner)
   const isLast = word(channelsLastWord) === 1
@@ -142,7 +136,7 @@ function map(own: Shares, kind: number, flags: number, epsilon: number): void {
   else if (isLast && all < 2 * threads && word(copiesWord) === 1) {
     runChannels(own, kind, flags, epsilon, channelsEach(threads, 16))
   } else if (!isLast && channels >= 2 * threads) {
-    runChannels(own, kind, flags, epsilon, channelsEach(2 * threads, 1))
+    runChannels(own, kind, flags, epsilon, channelsEach(unitsOf(channels, threads), 1))
   } else {
     const step = Math.ceil(all / (threads * unitsEach))
     runUnits(own.bn_fork(kind, flags, epsilon, inner > blockElements ? 1 : channels, 0, all, step, all))
@@ -157,7 +151,7 @@ function reduce(own: Shares, kind: number, flags: number, epsilon: number): void
   else if (isLast && chunks < 2 * threads && word(copiesWord) === 1 && channels >= 16 * threads) {
     runChannels(own, kind, flags, epsilon, channelsEach(threads, 16))
   } else if (!isLast && channels >= 2 * threads && word(copiesWord) === 1) {
-    runChannels(own, kind, flags, epsilon, channelsEach(2 * threads, 4))
+    runChannels(own, kind, flags, epsilon, channelsEach(unitsOf(channels, threads), 4))
   } else runChunks(own, kind, flags | inChunksFlag, epsilon, chunks, threads)
 }
 
@@ -165,7 +159,9 @@ function reduce(own: Shares, kind: number, flags: number, epsilon: number): void
 function runChunks(own: Shares, kind: number, flags: number, epsilon: number, chunks: number, threads: number): void {
   const [channels, inner, perChunk] = [word(channelsWord), word(innerWord), word(blocksWord)]
   const all = blocksOf(inner)
-  const each = inner > blockElements ? 1 : channels
+  // Few chunks are unequal shares: wide rows are cut in two besides.
+  const halves = inner === 1 && word(copiesWord) === 1 && chunks < unitsEach * threads && channels >= 64
+  const each = inner > blockElements ? 1 : halves ? channelsEach(2, 16) : channels
   const states = Math.ceil(channels / each) * Math.ceil(each / 2)
   const most = Math.floor(own.bn_states_len() / states)
   for (let first = 0; first < chunks; first += most) {

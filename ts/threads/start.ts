@@ -51,7 +51,8 @@ export function instantiate(module: WebAssembly.Module): typeof kernel {
   own.bn_free(kernelPages * pageBytes, (pages - kernelPages) * pageBytes)
   const { kernels, refuse, accept } = shared(own)
   adopt(own, memory, module, refuse, accept)
-  setCacheBytes(2 ** 20)
+  // A share of it for each of two threads.
+  setCacheBytes(2 ** 21)
   return Object.assign(kernels, { memory })
 }
 
