@@ -21,6 +21,7 @@ export async function inChromium(): Promise<Runner> {
     resolve: {
       alias: [
         { find: /^batchnorm$/, replacement: "/dist/index.js" },
+        { find: /^batchnorm\/threads$/, replacement: "/dist/threads.js" },
         { find: /^@tensorflow\/(tfjs-[a-z-]+)$/, replacement: "@tensorflow/$1/dist/index.js" },
       ],
     },

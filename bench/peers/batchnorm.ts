@@ -1,20 +1,28 @@
-import { allocate, backward, forward, infer, moments, type NdArray } from "batchnorm"
+import type { NdArray } from "batchnorm"
+import * as alone from "batchnorm"
 import type { Workload } from "../workloads.ts"
-import { type Mode, type Peer, task } from "./peer.ts"
+import { type Peer, task } from "./peer.ts"
 
 type Dtype = "float32" | "float64"
 
 /** This package, and itself with the same numbers as float64. */
-export const batchnorm: Peer = { name: "batchnorm", prepare: prepareAs("float32") }
-export const batchnormF64: Peer = { name: "batchnorm f64", prepare: prepareAs("float64") }
+export const batchnorm: Peer = { name: "batchnorm", prepare: prepareAs(alone, "float32") }
+export const batchnormF64: Peer = { name: "batchnorm f64", prepare: prepareAs(alone, "float64") }
 
-function prepareAs(dtype: Dtype): Peer["prepare"] {
+/** What is called, of either entry. */
+type Functions = Pick<typeof alone, "allocate" | "backward" | "forward" | "infer" | "moments">
+
+export function prepareAs({ allocate, backward, forward, infer, moments }: Functions, dtype: Dtype): Peer["prepare"] {
   return (workload, mode) => {
     const { layout, axes, channels, gamma, beta, epsilon, mean, variance } = workload
     const axis = layout === "channels-last" ? -1 : 1
     const options = { axis, gamma, beta, epsilon }
     const given = { ...options, mean, variance }
-    const { x, dy, y, dx, dispose } = arraysOf(workload, mode, dtype)
+    const { x, dy, y, dx, dispose } = arraysOf(
+      workload,
+      mode === "resident" ? (shape) => resident(allocate, shape, dtype) : undefined,
+      dtype,
+    )
     const { saved } = forward(x, options)
 
     const vector = () => new Float64Array(channels)
@@ -63,15 +71,19 @@ interface Arrays extends Record<"x" | "dy" | "y" | "dx", NdArray<Float32Array<Ar
   dispose(): void
 }
 
-function arraysOf({ shape, x, dy }: Workload, mode: Mode, dtype: Dtype): Arrays {
-  const places = mode === "resident" ? resident(shape, dtype) : ordinary(shape, x.length, dtype)
+function arraysOf(
+  { shape, x, dy }: Workload,
+  resident: ((shape: readonly number[]) => ReturnType<typeof ordinary>) | undefined,
+  dtype: Dtype,
+): Arrays {
+  const places = resident ? resident(shape) : ordinary(shape, x.length, dtype)
   places.x.data.set(x)
   places.dy.data.set(dy)
   // What is called takes either type; that all arrays are of one is seen to here.
   return places as Arrays
 }
 
-function resident(shape: readonly number[], dtype: Dtype) {
+function resident(allocate: typeof alone.allocate, shape: readonly number[], dtype: Dtype) {
   const empty = () => (dtype === "float32" ? allocate(shape) : allocate(shape, "float64"))
   const all = { x: empty(), dy: empty(), y: empty(), dx: empty() }
   const dispose = () => {

@@ -51,6 +51,7 @@ const resident: readonly Column[] = [
   { title: "batchnorm", cell: time },
   { title: "÷ memory", cell: overMemory },
   { title: "f64", cell: peer("batchnorm f64") },
+  { title: "threads", cell: peer("batchnorm threads") },
   { title: "native", cell: peer("native") },
   { title: "pure JS", cell: peer("pure JS") },
   { title: "jax-js", cell: peer("jax-js") },

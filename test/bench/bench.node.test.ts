@@ -9,7 +9,7 @@ function bench(...args: string[]) {
 }
 
 const peers = [
-  ...["batchnorm", "batchnorm f64", "pure JS", "tf.js cpu", "tf.js wasm", "tf.js wasm, composed"],
+  ...["batchnorm", "batchnorm f64", "batchnorm threads", "pure JS", "tf.js cpu", "tf.js wasm", "tf.js wasm, composed"],
   ...["ONNX Runtime", "jax-js"],
 ]
 
@@ -56,7 +56,11 @@ describe("the bench", () => {
 
   it.each([
     ["a workload", ["Z"], 'no workload "Z": there are A, B, C, D, E, F, G, H, I'],
-    ["a peer", ["--peers", "tfjs"], 'no peer "tfjs": there are batchnorm, batchnorm-f64, pure-js, tfjs-cpu'],
+    [
+      "a peer",
+      ["--peers", "tfjs"],
+      'no peer "tfjs": there are batchnorm, batchnorm-f64, batchnorm-threads, pure-js, tfjs-cpu',
+    ],
     ["an operation", ["--operations", "infer,map"], 'no operation "map": there are moments, forward, infer, backward'],
     ["a mode", ["--modes", "out"], 'no mode "out": there are resident, io, fresh'],
     ["a sweep", ["--sweep", "sizes"], 'no sweep "sizes": there are size, channels, offset'],
