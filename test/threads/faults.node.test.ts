@@ -191,6 +191,18 @@ describe("a pool", () => {
     ).toEqual([1, "the threads were ended: init starts others", true, 2])
   })
 
+  test("that is asked for while another starts comes after it", () => {
+    expect(
+      run(`
+        const warnings = []
+        console.warn = (text) => warnings.push(text)
+        const big = await ready(2)
+        await Promise.all([3, 2, 0, 4].map((threads) => init({ threads })))
+        print([threads.count, isRight(big), warnings])
+      `),
+    ).toEqual([4, true, []])
+  })
+
   test("can be started and ended many times", () => {
     expect(
       run(`

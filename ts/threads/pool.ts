@@ -58,6 +58,7 @@ let isPoisoned = false
 let isChosen = false
 /** Whether this thread may sleep: a page's own may not. */
 let maySleep = true
+let started: Promise<number> = Promise.resolve(1)
 let refuse: (() => void) | undefined
 let accept: (() => void) | undefined
 
@@ -98,9 +99,15 @@ export function startByItself(): void {
   launch(Math.min(cores(), mostByItself), undefined)
 }
 
-/** Starts as many threads, the calling one included, and waits until they run. */
-export async function startThreads(count: number | "auto", url: string | URL | undefined): Promise<void> {
+/** Starts as many threads, the calling one included, after what was asked for before; resolves to how many run. */
+export function startThreads(count: number | "auto", url: string | URL | undefined): Promise<number> {
   isChosen = true
+  const next = started.then(() => startNow(count, url))
+  started = next
+  return next
+}
+
+async function startNow(count: number | "auto", url: string | URL | undefined): Promise<number> {
   await endThreads()
   launch(count === "auto" ? Math.min(cores(), mostByItself) : Math.max(1, count), url)
   const due = taken.length
@@ -112,6 +119,7 @@ export async function startThreads(count: number | "auto", url: string | URL | u
     await endThreads()
     reason = late
   }
+  return threadCount()
 }
 
 function launch(count: number, url: string | URL | undefined): void {

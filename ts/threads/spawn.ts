@@ -67,14 +67,22 @@ function spawnInNode(
   return { kill: () => void worker.terminate(), ended: () => ended }
 }
 
+/** The address of the script, which is the same for all. */
+let blobUrl: string | undefined
+
 function spawnInBrowser(url: string | URL | undefined, start: object, failed: (error: Error) => void): Thread {
-  const own = url ?? URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }))
-  const worker = new Worker(own)
+  blobUrl ??= URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }))
+  const worker = new Worker(url ?? blobUrl)
   worker.onerror = (event) => {
     event.preventDefault()
     failed(new Error(event.message ?? "the worker's script did not load"))
   }
   const lock = `batchnorm ${crypto.randomUUID()}`
-  worker.postMessage({ ...start, lock })
+  try {
+    worker.postMessage({ ...start, lock })
+  } catch (error) {
+    worker.terminate()
+    throw error
+  }
   return { kill: () => worker.terminate(), ended: async () => void (await navigator.locks.request(lock, () => {})) }
 }

@@ -78,9 +78,9 @@ export async function init(options?: ThreadsOptions): Promise<void> {
   const count = checkThreads(given.threads)
   const url = checkWorkerUrl(given.workerUrl)
   start()
-  await startThreads(count, url)
-  if (typeof count === "number" && count > 1 && threadCount() < count) {
-    console.warn(`batchnorm: ${threadCount()} of ${count} threads: ${reason}`)
+  const running = await startThreads(count, url)
+  if (typeof count === "number" && running < count && count > 1) {
+    console.warn(`batchnorm: ${running} of ${count} threads: ${reason}`)
   }
 }
 
