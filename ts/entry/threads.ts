@@ -1,3 +1,7 @@
+/**
+ * The same on all cores, over a memory that they share: the same bits for any number of threads.
+ * @module
+ */
 import { kernelText } from "../generated/threads-text.ts"
 import { decodePrintable } from "../printable.ts"
 import { instantiate } from "../threads/start.ts"
@@ -7,5 +11,5 @@ setSource(() => decodePrintable(kernelText), instantiate)
 
 export { ThreadError } from "../errors.ts"
 export * from "../index.ts"
-export { init, initSync, type Threads, type ThreadsOptions, threads } from "../threads/start.ts"
+export { init, initSync, type Threads, type ThreadsOptions, threads, type WorkerAddress } from "../threads/start.ts"
 export { workerSource } from "../threads/worker-source.ts"

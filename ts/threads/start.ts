@@ -20,7 +20,13 @@ export interface ThreadsOptions {
   /** Bytes of memory for the kernels and all arrays of `allocate`, reserved at once: 2^30 unless given. */
   maximumMemory?: number | undefined
   /** A script with `workerSource`, where a content security policy allows no `blob:`. */
-  workerUrl?: string | { readonly href: string } | undefined
+  workerUrl?: string | WorkerAddress | undefined
+}
+
+/** A URL object. */
+export interface WorkerAddress {
+  /** The whole of it. */
+  readonly href: string
 }
 
 /** The threads of this copy of the package. */
@@ -33,6 +39,7 @@ export interface Threads {
   dispose(): Promise<void>
 }
 
+/** The threads that compute, and how to end them. */
 export const threads: Threads = {
   get count() {
     return threadCount()
