@@ -19,7 +19,11 @@ export function runFresh(source: string, flags: readonly string[] = []): unknown
     const rejected = (promise) => promise.then(() => "accepted", plain)
   `
   const args = [...flags, "--input-type=module", "--eval", `${prelude}\n${source}`]
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8", timeout: 60_000 })
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: root,
+    encoding: "utf8",
+    timeout: 170_000,
+  })
   if (status !== 0) throw new Error(`${source}\n${stderr}`)
   return JSON.parse(stdout)
 }
