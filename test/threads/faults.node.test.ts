@@ -140,6 +140,22 @@ describe("threads that are not to be had", () => {
     },
   )
 
+  test("for want of shared memory leave one, on memory that is not shared", () => {
+    expect(
+      run(`
+        WebAssembly.Memory = class extends WebAssembly.Memory {
+          constructor(options) {
+            if (options.shared) throw new TypeError("no such thing")
+            super(options)
+          }
+        }
+        console.warn = () => {}
+        const big = await ready(3)
+        print([threads.count, threads.reason, isRight(big), workers.length, big.data.buffer instanceof ArrayBuffer])
+      `),
+    ).toEqual([1, "this engine has no shared memory", true, 0, true])
+  })
+
   test("by choice are no reason to warn", () => {
     expect(
       run(`

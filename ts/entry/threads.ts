@@ -5,10 +5,10 @@
 import { kernelText } from "../generated/threads-text.ts"
 import { allocate as allocateUnshared, type ResidentArray } from "../index.ts"
 import { decodePrintable } from "../printable.ts"
-import { instantiate } from "../threads/start.ts"
+import { instantiate, unsharedWhereNone } from "../threads/start.ts"
 import { setSource } from "../wasm.ts"
 
-setSource(() => decodePrintable(kernelText), instantiate)
+setSource(() => unsharedWhereNone(decodePrintable(kernelText)), instantiate)
 
 /** As that of "batchnorm", but the memory is shared: views can be handed to workers, and are never detached. */
 export const allocate: Allocate = allocateUnshared as unknown as Allocate

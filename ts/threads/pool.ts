@@ -48,7 +48,7 @@ interface Taken extends Thread {
 
 let kernels: Shares
 let memory: WebAssembly.Memory
-let module: WebAssembly.Module
+let module: WebAssembly.Module | undefined
 let words: Int32Array
 let taken: Taken[] = []
 let ending: Promise<void> | undefined
@@ -65,11 +65,11 @@ let accept: (() => void) | undefined
 /** Why there is one thread, where there is one. */
 export let reason: string | undefined = "the pool has not started: the first large call starts it, or init"
 
-/** Takes an instance over, and what is to be done while a thread may write where it should not. */
+/** Takes an instance over, its module, if its memory is shared, and what is to be done while a thread may write where it should not. */
 export function adopt(
   instance: Shares,
   shared: WebAssembly.Memory,
-  compiled: WebAssembly.Module,
+  compiled: WebAssembly.Module | undefined,
   whenPoisoned: () => void,
   whenClean: () => void,
 ): void {
@@ -123,7 +123,12 @@ async function startNow(count: number | "auto", url: string | URL | undefined): 
 }
 
 function launch(count: number, url: string | URL | undefined): void {
-  reason = count > 1 ? whyNone() : "one thread is all that was asked for, or that this machine has"
+  reason =
+    count > 1
+      ? module
+        ? whyNone()
+        : "this engine has no shared memory"
+      : "one thread is all that was asked for, or that this machine has"
   if (reason !== undefined) return
   const local = kernels.__tls_base.value as number
   const localBytes = kernels.__tls_size.value as number

@@ -12,6 +12,8 @@ type Kernels = typeof kernel & Shares
 const pageBytes = 1 << 16
 /** 1 GiB. */
 let pages = 2 ** 14
+/** Whether the engine has shared memory. */
+let isShared = true
 
 /** What the start of "batchnorm/threads" may be told. */
 export interface ThreadsOptions {
@@ -52,25 +54,41 @@ export const threads: Threads = {
 
 /** Makes the exports of a module whose memory is shared. */
 export function instantiate(module: WebAssembly.Module): typeof kernel {
-  const memory = sharedMemory()
+  const memory = memoryFor()
   const own = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels
   // All of it is there from the start, so that no view of it is ever detached; the allocator takes what is free.
   own.bn_free(kernelPages * pageBytes, (pages - kernelPages) * pageBytes)
   const { kernels, refuse, accept } = shared(own)
-  adopt(own, memory, module, refuse, accept)
+  adopt(own, memory, isShared ? module : undefined, refuse, accept)
   // A share of it for each of two threads.
   setCacheBytes(2 ** 21)
   return Object.assign(kernels, { memory })
 }
 
-function sharedMemory(): WebAssembly.Memory {
+function memoryFor(): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+    return memoryOf(isShared)
   } catch (cause) {
-    throw new UnsupportedError(`this engine has no ${pages * pageBytes} bytes of shared memory: use "batchnorm"`, {
-      cause,
-    })
+    throw new UnsupportedError(`this engine does not give ${pages * pageBytes} bytes of memory at once`, { cause })
   }
+}
+
+function memoryOf(shared: boolean): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared })
+}
+
+/** Makes the import of the kernels' memory fit an engine that shares none: its flags say that there is a maximum alone. */
+export function unsharedWhereNone(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  try {
+    new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true })
+    return bytes
+  } catch {
+    isShared = false
+  }
+  const name = [..."\x03env\x06memory\x02"].map((letter) => letter.charCodeAt(0))
+  const at = bytes.findIndex((_, start) => name.every((byte, index) => bytes[start + index] === byte))
+  bytes[at + name.length] = 1
+  return bytes
 }
 
 /**
@@ -78,7 +96,7 @@ function sharedMemory(): WebAssembly.Memory {
  * goes on alone. A later call ends the threads that there are and starts others. Where threads are not to be had the
  * calling one computes alone, with the same results, and `threads.reason` says why.
  *
- * @throws ArgumentError; UnsupportedError where the engine lacks SIMD or shared memory
+ * @throws ArgumentError; UnsupportedError where the engine lacks SIMD, or does not give that much memory
  */
 export async function init(options?: ThreadsOptions): Promise<void> {
   const given = prepare(options)
