@@ -22,6 +22,8 @@ const names = [
   "channels-first, short segments, f32",
   "channels-last, seventeen channels, f64",
   "channels-first, plain, f64",
+  "channels-last, larger than a piece, f32",
+  "channels-first, larger than a piece, f32",
 ]
 
 const chosen = names.map((name) => {

@@ -86,7 +86,7 @@ export class Scratch implements AsyncDisposable {
       await this.#npm(cwd, "install", "--offline", await this.tarball())
       const programs = await this.once(`the programs, by ${entry}`, () => sources(entry))
       for (const [file, code] of programs) writeFileSync(join(cwd, file), code)
-      writePages(cwd, "page.js", "page-of-worker.js")
+      writePages(cwd, "page.js", "page-of-worker.js", "page-threads.js")
       return cwd
     })
   }

@@ -16,19 +16,21 @@ export async function sources(entry: string): Promise<ReadonlyMap<string, string
     ...(await Promise.all(programs.map((name) => source(name, entry, "esm")))),
     await source("print", entry, "cjs"),
     await source("slim-attempt", "batchnorm/slim", "esm"),
+    await source("print-threads", "batchnorm/threads", "esm"),
+    await source("page-threads", entry.replace("index.js", "threads.js"), "esm"),
   ])
 }
 
 async function source(name: string, entry: string, format: "esm" | "cjs"): Promise<[file: string, code: string]> {
   const build = await rolldown({
     input: join(root, `test/environments/program/${name}.ts`),
-    external: "batchnorm",
+    external: ["batchnorm", "batchnorm/threads"],
     platform: "neutral",
     logLevel: "warn",
     transform: { define: { VECTORS: JSON.stringify(vectors), SMALL: JSON.stringify(small) } },
   })
   try {
-    const { output } = await build.generate({ format, paths: { batchnorm: entry } })
+    const { output } = await build.generate({ format, paths: { batchnorm: entry, "batchnorm/threads": entry } })
     return [`${name}.${format === "esm" ? "js" : "cjs"}`, output[0].code]
   } finally {
     await build.close()

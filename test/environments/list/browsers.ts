@@ -10,10 +10,16 @@ const policy = (scripts: string) => ({
   "Content-Security-Policy": `default-src 'none'; script-src ${scripts}; connect-src 'self'; img-src data:; base-uri 'none'`,
 })
 
+/** What makes a page cross-origin isolated, without which no memory can be shared. */
+const isolated = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" }
+
 export const browsers: readonly Environment[] = (["chromium", "firefox"] as const).flatMap((name) => [
   environment(name, engines[name], async (scratch) => openedFiles(scratch, name, await unbundled(scratch))),
   environment(`${name}-worker`, engines[`${name}Worker`], async (scratch) =>
     openedFiles(scratch, name, await unbundled(scratch), { page: "page-of-worker.html" }),
+  ),
+  environment(`${name}-threads`, engines[name], async (scratch) =>
+    openedFiles(scratch, name, await unbundled(scratch), { page: "page-threads.html", headers: isolated }),
   ),
   environment(`${name}-no-simd`, engines[name], async (scratch) =>
     openedFiles(scratch, name, await unbundled(scratch, "no-simd.js")),

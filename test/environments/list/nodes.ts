@@ -26,6 +26,12 @@ export const nodes: readonly Environment[] = [
       }),
     ),
   ),
+  ...versions.map(({ version, project, program }) =>
+    environment(`node${version}-threads`, new RegExp(`^Node\\.js/${version}`), async (scratch) => {
+      const cwd = await scratch.project(project)
+      return printed(scratch, { program: program(cwd), args: ["print-threads.js"], cwd })
+    }),
+  ),
   environment("node24-slim", engines.node, async (scratch) => {
     return printed(scratch, { program: here, args: ["slim.js"], cwd: await scratch.project("plain") })
   }),

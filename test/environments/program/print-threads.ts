@@ -1,0 +1,3 @@
+import { attemptByTwo } from "./threads.ts"
+
+console.log(JSON.stringify(await attemptByTwo()))
