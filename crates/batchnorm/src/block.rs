@@ -8,6 +8,13 @@ use crate::piece::{Extent, Rows};
 use crate::view::{BLOCK_ELEMENTS, Blocking};
 use wide::f64x2;
 
+/// Segments of fewer elements are short, ...
+const SHORT: usize = 16;
+/// ... and of fewer than these too, unless a block has ...
+const LONG: usize = 65;
+/// ... fewer of them than these.
+const FEW: usize = 4;
+
 /// The place of a block in its piece.
 #[derive(Clone, Copy, Debug)]
 pub struct Block {
@@ -25,6 +32,8 @@ pub struct Block {
     pub lanes: usize,
     /// Elements from a lane to the next: the length of a segment.
     pub inner: usize,
+    /// Whether segments are short: the rows are then summed as columns, of which each lane has `inner`.
+    pub is_short: bool,
 }
 
 impl Block {
@@ -78,6 +87,8 @@ pub fn blocks(
     Blocking { copies, rows: most, .. }: Blocking,
     run: &mut dyn FnMut(&Block, bool),
 ) {
+    // The view's segment and not the piece's, which may have but a part of it.
+    let segment = BLOCK_ELEMENTS / most;
     for first in (0..rows).step_by(most) {
         let count = most.min(rows - first);
         let left = count % copies;
@@ -88,7 +99,8 @@ pub fn blocks(
             for start in (0..if rows * copies > 0 { inner } else { 0 }).step_by(BLOCK_ELEMENTS) {
                 let len = BLOCK_ELEMENTS.min(inner - start);
                 let lanes = channels * copies;
-                let block = Block { row, rows, copies, start, len, lanes, inner };
+                let is_short = segment < if rows < FEW { SHORT } else { LONG };
+                let block = Block { row, rows, copies, start, len, lanes, inner, is_short };
                 run(&block, left == 0 || copies == left);
             }
         }

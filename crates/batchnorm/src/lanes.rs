@@ -247,14 +247,6 @@ pub(crate) fn magnitude<R: Real>(v: R) -> R {
     v.select_le(R::ZERO, R::ZERO - v, v)
 }
 
-/// Both lanes with one replaced.
-#[inline(always)]
-pub(crate) fn with_lane(lanes: f64x2, lane: usize, value: f64) -> f64x2 {
-    let mut lanes = lanes.to_array();
-    lanes[lane] = value;
-    f64x2::new(lanes)
-}
-
 /// Whether both lanes are finite.
 #[inline(always)]
 pub(crate) fn are_finite(v: f64x2) -> bool {

@@ -30,8 +30,8 @@
 //! | [`gate`] | which dy count, where there are weights or a residual |
 //! | [`slope`] | the formula of dx |
 //!
-//! Sums have one file for each memory pattern: `channels_last` (channels lie in
-//! lanes, rows stream by) and `channels_first` (a channel is a run of contiguous segments).
+//! Sums have one file for each memory pattern: `columns` (each column of a row has a lane, rows stream by: channels-last,
+//! and channels-first where segments are short) and `channels_first` (a channel is a run of contiguous segments).
 //!
 //! The results hold to bounds that do not depend on the offset of the data (docs/numerics.md), and
 //! they are the same bits on every target: no operation is used whose result may differ.

@@ -197,7 +197,7 @@ impl Reduction {
         let head = block.head(HEAD);
         let share = f64x2::splat(1.0 / head.count() as f64);
         // Whole rows at a time, or the few elements of each channel one by one.
-        let by_rows = !all_begun && block.inner == 1;
+        let by_rows = !all_begun && (block.inner == 1 || block.is_short && block.inner <= HEAD);
         if by_rows {
             self.shifts[..groups].fill(Coefficients::ZERO);
             x.set(0, &self.shifts[..groups]);

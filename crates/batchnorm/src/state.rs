@@ -130,7 +130,13 @@ impl Sum<f64x2> {
 
     /// One lane.
     pub(crate) fn lane(self, lane: usize) -> Sum<f64> {
-        self.map(|lanes| lanes.to_array()[lane])
+        self.map(|lanes| lanes.as_array()[lane])
+    }
+
+    /// Replaces one lane.
+    pub(crate) fn set_lane(&mut self, lane: usize, sum: Sum<f64>) {
+        self.high.as_mut_array()[lane] = sum.high;
+        self.low.as_mut_array()[lane] = sum.low;
     }
 }
 

@@ -13,12 +13,12 @@ use crate::block::{Block, Elements};
 use crate::lanes::{Element, Format, LANES, Lanes, PAIR, Real};
 use crate::piece::{Rows, outside};
 use crate::state::Sum;
-use crate::view::{BLOCK_ROWS, TILE};
+use crate::view::TILE;
 use core::ops::Range;
 use wide::f64x2;
 
 mod channels_first;
-mod channels_last;
+mod columns;
 
 const MOMENTS: u8 = Terms::Moments as u8;
 const GRADIENT: u8 = Terms::Gradient as u8;
@@ -26,6 +26,10 @@ const MASKED_GRADIENT: u8 = Terms::MaskedGradient as u8;
 
 /// Vectors of lanes in a tile.
 const VECTORS: usize = TILE / LANES;
+/// Vectors of columns that are summed at a time, where segments are short: so many stay in cache.
+const SPREAD: usize = 256;
+/// Rows of a part, at most.
+const PART_ROWS: usize = 32;
 
 /// What is summed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,12 +45,12 @@ pub enum Terms {
 impl Terms {
     /// Rows of a part: the sums of the gradient are granted less.
     fn part(self) -> usize {
-        if self == Self::Moments { 32 } else { 16 }
+        if self == Self::Moments { PART_ROWS } else { PART_ROWS / 2 }
     }
 
-    /// Of elements that the mask is in already.
-    fn unmasked(self) -> Self {
-        if self == Self::Moments { self } else { Self::Gradient }
+    /// How many coefficients they take.
+    fn coefficients(self) -> usize {
+        if self == Self::MaskedGradient { 3 } else { 1 }
     }
 }
 
@@ -63,6 +67,13 @@ pub type Totals = Sums<Sum<f64x2>>;
 impl Totals {
     /// Of no elements.
     pub const EMPTY: Self = Self { sum: Sum::ZERO, product: Sum::ZERO };
+
+    /// Adds sums to those of one lane.
+    #[inline(never)]
+    fn join_lane(&mut self, lane: usize, sum: Sum<f64>, product: Sum<f64>) {
+        self.sum.set_lane(lane, self.sum.lane(lane).merge(sum));
+        self.product.set_lane(lane, self.product.lane(lane).merge(product));
+    }
 }
 
 impl<R: Real> Sums<R> {
@@ -128,6 +139,9 @@ impl<V: Real> Coefficients<V> {
     }
 }
 
+/// A number of each column, in vectors of two pairs.
+type Flat = [[[f64; PAIR]; 2]; SPREAD];
+
 /// What a reduction asks of its arrays, whatever their type and layout.
 pub trait Source {
     /// Takes the coefficients of groups from the first on, for all sums to come.
@@ -142,20 +156,34 @@ pub trait Source {
     fn is_masked(&self) -> bool;
 }
 
+/// Memory to sum a part in.
+struct Part<E: Element> {
+    /// Zeros, but within a part.
+    sums: [Sums<E::Lanes>; VECTORS],
+    /// The last lanes of rows.
+    rest: [[[E; LANES]; PART_ROWS]; 2],
+    /// The sums of columns and those of their products, side by side.
+    columns: [Flat; 2],
+}
+
 /// Memory to sum in.
 pub struct Scratch<E: Element> {
     coefficients: [Columns<E>; VECTORS],
-    /// Zeros, but within a part.
-    sums: [Sums<E::Lanes>; VECTORS],
-    gathered: [[E; BLOCK_ROWS * LANES]; 2],
+    part: Part<E>,
+    /// The coefficients of columns, where segments are short.
+    spread: [Columns<E>; SPREAD],
 }
 
 impl<E: Element> Scratch<E> {
     /// To be used.
     pub const EMPTY: Self = Self {
         coefficients: [[[E::ZERO; LANES]; 3]; VECTORS],
-        sums: [Sums::<E::Lanes>::ZERO; VECTORS],
-        gathered: [[E::ZERO; BLOCK_ROWS * LANES]; 2],
+        part: Part {
+            sums: [Sums::<E::Lanes>::ZERO; VECTORS],
+            rest: [[[E::ZERO; LANES]; PART_ROWS]; 2],
+            columns: [[[[0.0; PAIR]; 2]; SPREAD]; 2],
+        },
+        spread: [[[E::ZERO; LANES]; 3]; SPREAD],
     };
 }
 
@@ -190,8 +218,8 @@ impl<E: Element> Source for Input<'_, E> {
         let vectors = groups.start * PAIR / LANES..(groups.end * PAIR).div_ceil(LANES);
         let (into, _) = into.as_chunks_mut();
         into[vectors.clone()].fill([Totals::EMPTY; 2]);
-        if self.channels_last {
-            self.sum_channels_last(block, vectors, into);
+        if self.channels_last || block.is_short {
+            self.sum_columns(block, vectors, into);
         } else {
             self.sum_channels_first(block, vectors, into);
         }
@@ -211,30 +239,11 @@ impl<E: Element> Source for Input<'_, E> {
     }
 }
 
-/// Sums whole groups of lanes along rows.
-#[inline(never)]
-fn sum_rows<E: Element>(
-    rows: [Rows<'_, E>; 2],
-    terms: Terms,
-    count: usize,
-    coefficients: &[Columns<E>],
-    sums: &mut [Sums<E::Lanes>],
-    into: &mut [[Totals; 2]],
-) {
-    let sum_part = match terms {
-        Terms::Moments => sum_part::<E, MOMENTS>,
-        Terms::Gradient => sum_part::<E, GRADIENT>,
-        Terms::MaskedGradient => sum_part::<E, MASKED_GRADIENT>,
-    };
-    let sums = &mut sums[..coefficients.len()];
-    let whole = count - count % 4;
-    // The rows that are left to no tree are a part of their own.
-    for (start, end) in [(0, whole), (whole, count)] {
-        for first in (start..end).step_by(terms.part()) {
-            sum_part(rows, first, end.min(first + terms.part()), coefficients, sums);
-            flush::<E>(sums, into);
-        }
-    }
+/// The sum of four lanes.
+#[inline(always)]
+fn across([a, b]: [Sum<f64x2>; 2], is_narrow: bool) -> Sum<f64> {
+    let join = |total: Sum<f64>, lane| total.join(lane, is_narrow);
+    [a.lane(1), b.lane(0), b.lane(1)].into_iter().fold(a.lane(0), join)
 }
 
 /// Adds sums to those of their parts before, and empties them.
@@ -252,10 +261,25 @@ fn flush<E: Element>(sums: &mut [Sums<E::Lanes>], into: &mut [[Totals; 2]]) {
 
 /// Sums a part in the element type.
 #[inline(never)]
-fn sum_part<E: Element, const TERMS: u8>(
+fn sum_part<E: Element>(
+    rows: [Rows<'_, E>; 2],
+    terms: Terms,
+    range: Range<usize>,
+    coefficients: &[Columns<E>],
+    sums: &mut [Sums<E::Lanes>],
+) {
+    let sum = match terms {
+        Terms::Moments => sum_terms::<E, MOMENTS>,
+        Terms::Gradient => sum_terms::<E, GRADIENT>,
+        Terms::MaskedGradient => sum_terms::<E, MASKED_GRADIENT>,
+    };
+    sum(rows, range, coefficients, sums);
+}
+
+#[inline(never)]
+fn sum_terms<E: Element, const TERMS: u8>(
     [x, dy]: [Rows<'_, E>; 2],
-    mut row: usize,
-    end: usize,
+    Range { start: mut row, end }: Range<usize>,
     coefficients: &[Columns<E>],
     sums: &mut [Sums<E::Lanes>],
 ) {

@@ -34,7 +34,8 @@ pub const TILE: usize = 2048;
 /// Numbers of a column of them. Columns a multiple of 4 kB apart would compete for the same lines of the
 /// cache.
 pub const COLUMN: usize = TILE + 16;
-/// Below this many channels several rows are read as one, where that fills the lanes better.
+/// Below this many channels several rows are read as one, where that fills the lanes better; with segments below
+/// half as many elements, of which a block has more.
 const NARROW: u64 = 64;
 
 // Places among the four.
@@ -92,7 +93,7 @@ impl View {
 /// Where blocks and chunks end; a function of the view's channels and inner alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocking {
-    /// Channels-last: this many rows are read as one row with as many copies of each channel.
+    /// This many rows are read as one row with as many copies of each channel.
     pub copies: usize,
     /// Rows of a block: a reduction may be cut at multiples of this (channels-first with inner above
     /// [`BLOCK_ELEMENTS`]: also within a row, at multiples of those).
@@ -106,21 +107,26 @@ impl Blocking {
     pub fn new(channels: u64, inner: u64) -> Self {
         if inner > 1 {
             let inner = usize::try_from(inner).unwrap_or(usize::MAX).min(BLOCK_ELEMENTS);
-            let rows = BLOCK_ELEMENTS / inner;
-            return Self { copies: 1, rows, blocks: CHUNK.div_ceil(rows * inner) };
+            let copies = copies(channels.saturating_mul(inner as u64), NARROW / 2);
+            let rows = BLOCK_ELEMENTS / inner / copies * copies;
+            return Self { copies, rows, blocks: CHUNK.div_ceil(rows * inner) };
         }
-        let mut copies = 1;
-        if (1..NARROW).contains(&channels) {
-            // Whole groups of lanes, and at least four of them, from channels that are few.
-            let lanes = LANES as u64;
-            while !(channels * copies).is_multiple_of(lanes) || channels * copies < 4 * lanes {
-                copies *= 2;
-            }
-        }
-        let copies = copies as usize;
+        let copies = copies(channels, NARROW);
         let rows = BLOCK_ROWS * copies;
         Self { copies, rows, blocks: CHUNK / rows }
     }
+}
+
+/// How many rows of so many elements are to be read as one: rows of less than `narrow` as whole groups of lanes,
+/// and at least four of them.
+fn copies(row: u64, narrow: u64) -> usize {
+    let (mut copies, lanes) = (1, LANES as u64);
+    if (1..narrow).contains(&row) {
+        while !(row * copies).is_multiple_of(lanes) || row * copies < 4 * lanes {
+            copies *= 2;
+        }
+    }
+    copies as usize
 }
 
 #[cfg(test)]
@@ -165,6 +171,24 @@ mod tests {
             [(2, 8), (3, 8), (4, 4), (5, 4), (8, 2), (16, 1), (17, 4), (63, 4), (64, 1), (65, 1)]
         {
             assert_eq!(Blocking::new(channels, 1).copies, copies, "{channels} channels");
+        }
+    }
+
+    #[test]
+    fn narrow_rows_of_short_segments_too() {
+        for (channels, inner, copies) in [
+            (2, 2, 4),
+            (2, 3, 4),
+            (4, 2, 2),
+            (3, 5, 4),
+            (2, 15, 2),
+            (4, 4, 1),
+            (2, 16, 1),
+            (5, 7, 1),
+        ] {
+            let blocking = Blocking::new(channels, inner);
+            assert_eq!(blocking.copies, copies, "{channels} channels of {inner}");
+            assert_eq!(blocking.rows % copies, 0);
         }
     }
 

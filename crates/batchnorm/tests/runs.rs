@@ -4,8 +4,9 @@ mod harness;
 
 use harness::{Shape, whole};
 
-/// The variance of a tree that sums up to 1, then of what is just too little to be added to it.
-fn error_of_variance(inner: usize, rows: usize) -> f64 {
+/// The error of the variance, in u, of a tree that sums up to 1, then of what is just too little to be added to it.
+/// `down`: the trees are of rows, else of segments.
+fn error_of_variance(inner: usize, rows: usize, down: bool) -> f64 {
     let (a, b) = (0.500_211_4_f32, 0.500_122_f32);
     let faint = |exponent: i32| f32::powi(2.0, exponent) * (1.0 - f32::powi(2.0, -24));
     let shape = Shape::new(1, rows, 2, inner);
@@ -13,6 +14,14 @@ fn error_of_variance(inner: usize, rows: usize) -> f64 {
         .map(|index| {
             let (row, at) = (index / inner, index % inner);
             let sign = if at % 2 == 0 { 1.0 } else { -1.0 };
+            if down {
+                let sign = if row % 2 == 0 { 1.0 } else { -1.0 };
+                return f64::from(match row {
+                    ..4 => [a, -a, b, -b][row],
+                    _ if row < rows / 4 * 4 => sign * faint(-13),
+                    _ => sign * faint(-12),
+                });
+            }
             f64::from(match (row, at) {
                 (0, ..16) => [a, -a, b, -b][at / 4],
                 (_, at) if at < inner / 16 * 16 => sign * faint(-13),
@@ -31,10 +40,16 @@ fn error_of_variance(inner: usize, rows: usize) -> f64 {
 
 #[test]
 fn segments_of_any_length_keep_the_bound_of_the_variance() {
-    for inner in 16..=160 {
-        for rows in [1, 8, 16, 40] {
-            let error = error_of_variance(inner, rows);
-            assert!(error <= 16.0, "{error} u in {rows} segments of {inner}");
+    for inner in 2..=160 {
+        for rows in [1, 4, 8, 16, 40, 300, 3000] {
+            for down in [false, true] {
+                // Both kinds of tree are of more than one number.
+                if rows == 1 && (down || inner < 16) {
+                    continue;
+                }
+                let error = error_of_variance(inner, rows, down);
+                assert!(error <= 16.0, "{error} u in {rows} segments of {inner}, down: {down}");
+            }
         }
     }
 }

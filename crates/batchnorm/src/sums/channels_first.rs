@@ -1,19 +1,16 @@
 //! Channels-first: one channel at a time, its segments run by run.
 
-use super::{Coefficients, GRADIENT, Input, MASKED_GRADIENT, MOMENTS, Sums, Terms, Totals, flush};
+use super::{
+    Coefficients, GRADIENT, Input, MASKED_GRADIENT, MOMENTS, Sums, Terms, Totals, across, flush,
+};
 use crate::block::Block;
-use crate::lanes::{Element, LANES, Lanes, PAIR, Real, with_lane};
-use crate::state::Sum;
+use crate::lanes::{Element, LANES, Lanes, PAIR, Real};
 use core::ops::Range;
-use wide::f64x2;
 
 /// Accumulators, each of which takes four vectors at a time.
 const ACCUMULATORS: usize = 4;
 /// Elements that add once to each lane of each.
 const STEP: usize = ACCUMULATORS * 4 * LANES;
-
-/// Segments shorter than this are gathered first.
-const SHORT: usize = 16;
 
 type Accumulators<V> = [Sums<V>; ACCUMULATORS];
 
@@ -44,35 +41,12 @@ impl<E: Element> Input<'_, E> {
         coefficients: &Coefficients<E>,
         totals: &mut [[Totals; 2]; ACCUMULATORS],
     ) {
-        let Self { rows: [x, dy], terms, scratch, .. } = self;
+        let Self { rows: [x, dy], terms, .. } = self;
         let start = lane * block.inner + block.start;
         let segments = (block.row..block.row + block.rows)
             .map(|row| (x.part(row, start, block.len), dy.part(row, start, block.len)));
-        if block.len >= SHORT {
-            let mut runs = Runs::new(*terms, *coefficients, totals);
-            segments.for_each(|(x, dy)| runs.push(x, dy));
-            return runs.finish();
-        }
-        // Side by side they are one run; of d and g, since then nothing is left to be done to them.
-        let mut runs = Runs::new(terms.unmasked(), Coefficients::ZERO, totals);
-        let [distances, factors] = &mut scratch.gathered;
-        let [scale, shift] = coefficients.gate;
-        let masked = *terms == Terms::MaskedGradient;
-        let threshold = if masked { E::ZERO } else { E::from_f64(f64::NAN) };
-        let mut len = 0;
-        for (x, dy) in segments {
-            for (&x, &dy) in x.iter().zip(dy) {
-                distances[len] = x - coefficients.center;
-                let y = distances[len] * scale + shift;
-                factors[len] = if y <= threshold { E::ZERO } else { dy };
-                len += 1;
-            }
-            if len + SHORT > distances.len() {
-                runs.push(&distances[..len], &factors[..len]);
-                len = 0;
-            }
-        }
-        runs.push(&distances[..len], &factors[..len]);
+        let mut runs = Runs::new(*terms, *coefficients, totals);
+        segments.for_each(|(x, dy)| runs.push(x, dy));
         runs.finish();
     }
 }
@@ -177,11 +151,7 @@ fn merge_into<E: Element>(into: &mut Totals, lane: usize, parts: &[[Totals; 2]; 
     let lanes = [0, 1].map(|pair| {
         parts[1..].iter().fold(parts[0][pair], |total, part| total.join(part[pair], E::IS_NARROW))
     });
-    let across = |[a, b]: [Sum<f64x2>; 2]| {
-        let join = |total: Sum<f64>, lane| total.join(lane, E::IS_NARROW);
-        [a.lane(1), b.lane(0), b.lane(1)].into_iter().fold(a.lane(0), join)
-    };
-    let set = |lanes, value| with_lane(lanes, lane, value);
-    into.sum = into.sum.zip(across(lanes.map(|lanes| lanes.sum)), set);
-    into.product = into.product.zip(across(lanes.map(|lanes| lanes.product)), set);
+    let [sum, product] = [lanes.map(|lanes| lanes.sum), lanes.map(|lanes| lanes.product)]
+        .map(|lanes| across(lanes, E::IS_NARROW));
+    into.join_lane(lane, sum, product);
 }

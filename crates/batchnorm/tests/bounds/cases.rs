@@ -14,8 +14,10 @@ pub const LENGTHS: &[usize] = &[
 const MANY: &[usize] = &[127, 128, 129, 255, 257, 511, 1023, 1024, 1025, 2047, 2048, 2049, 4099];
 
 /// Segment lengths, channels-first.
-const INNERS: &[usize] =
-    &[2, 3, 4, 5, 7, 9, 16, 49, 64, 196, 341, 511, 512, 513, 1023, 1024, 1025, 2047, 2049, 3136];
+const INNERS: &[usize] = &[
+    2, 3, 4, 5, 7, 9, 11, 13, 15, 16, 17, 31, 33, 49, 63, 64, 65, 196, 341, 511, 512, 513, 1023,
+    1024, 1025, 2047, 2049, 3136,
+];
 
 #[derive(Clone, Copy, Debug)]
 pub enum Layout {

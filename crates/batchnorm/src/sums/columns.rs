@@ -1,0 +1,177 @@
+//! Columns: whole rows stream by, and each of their columns has a lane.
+//!
+//! Channels-last, a column is a channel. Where segments are short, their elements lie side by side in the row, and
+//! the sums of a channel's columns, which share its coefficients, are added up part by part.
+
+use super::{Columns, Flat, Input, Part, SPREAD, Scratch, Sums, Terms, Totals, VECTORS};
+use super::{across, flush, sum_part};
+use crate::block::Block;
+use crate::lanes::{Element, LANES, Lanes, PAIR};
+use crate::piece::Rows;
+use crate::state::Sum;
+use core::ops::Range;
+use wide::f64x2;
+
+impl<E: Element> Input<'_, E> {
+    pub(super) fn sum_columns(
+        &mut self,
+        block: &Block,
+        vectors: Range<usize>,
+        into: &mut [[Totals; 2]],
+    ) {
+        let Scratch { coefficients, part, spread } = &mut *self.scratch;
+        let inner = if self.channels_last { 1 } else { block.inner };
+        let step = if inner == 1 { VECTORS } else { SPREAD / inner };
+        let mut first = vectors.start;
+        while first < vectors.end {
+            let vectors = first..vectors.end.min(first + step);
+            let lanes = block.lanes.min(vectors.end * LANES) - first * LANES;
+            let rows = self.rows.map(|rows| {
+                let rows = rows.from(block.row, block.copies);
+                Rows::new(rows.data, first * LANES * inner, rows.stride)
+            });
+            let mut coefficients = &coefficients[vectors.clone()];
+            if inner > 1 {
+                let spread = &mut spread[..(lanes * inner).div_ceil(LANES)];
+                for number in 0..self.terms.coefficients() {
+                    spread_out(number, coefficients, lanes, inner, spread);
+                }
+                coefficients = spread;
+            }
+            first = vectors.end;
+            let columns = [lanes * inner, inner];
+            part.sum_rows(rows, self.terms, block.rows, columns, coefficients, &mut into[vectors]);
+        }
+    }
+}
+
+/// One of the coefficients of lanes, for each of their columns.
+#[inline(never)]
+fn spread_out<E: Element>(
+    number: usize,
+    from: &[Columns<E>],
+    lanes: usize,
+    inner: usize,
+    into: &mut [Columns<E>],
+) {
+    for lane in 0..lanes {
+        let value = from[lane / LANES][number][lane % LANES];
+        let mut column = lane * inner;
+        // The vector in which it begins may have columns of others before.
+        while !column.is_multiple_of(LANES) {
+            into[column / LANES][number][column % LANES] = value;
+            column += 1;
+        }
+        while column < (lane + 1) * inner {
+            into[column / LANES][number] = [value; LANES];
+            column += LANES;
+        }
+    }
+}
+
+impl<E: Element> Part<E> {
+    /// Sums as many columns of rows as there are coefficients, part by part.
+    #[inline(never)]
+    fn sum_rows(
+        &mut self,
+        rows: [Rows<'_, E>; 2],
+        terms: Terms,
+        count: usize,
+        [len, inner]: [usize; 2],
+        coefficients: &[Columns<E>],
+        into: &mut [[Totals; 2]],
+    ) {
+        let groups = coefficients.len();
+        let Self { sums, rest, columns } = self;
+        let sums = &mut sums[..groups];
+        let mut first = 0;
+        while first < count {
+            // The rows that are left to no tree are a part of their own.
+            let trees = if first + 4 <= count { count - count % 4 } else { count };
+            let end = trees.min(first + terms.part());
+            // In lanes beyond the last, anything: what lies next to the row, unless memory ends there.
+            let fits =
+                |rows: &Rows<'_, E>| (end - 1) * rows.stride + groups * LANES <= rows.data.len();
+            let direct = if rows.iter().all(fits) { groups } else { len / LANES };
+            sum_part(rows, terms, first..end, &coefficients[..direct], sums);
+            if direct < groups {
+                let mut last = rows;
+                for (rows, rest) in last.iter_mut().zip(&mut *rest) {
+                    gather(rows, first..end, direct * LANES, len - direct * LANES, rest);
+                    *rows = Rows::new(rest.as_flattened(), 0, LANES);
+                }
+                let sums = &mut sums[direct..];
+                sum_part(last, terms, 0..end - first, &coefficients[direct..], sums);
+            }
+            if inner == 1 {
+                flush::<E>(sums, into);
+            } else {
+                flush_columns::<E>(sums, [len, inner], columns, into.as_flattened_mut());
+            }
+            first = end;
+        }
+    }
+}
+
+/// Copies a few elements of each row.
+#[inline(never)]
+fn gather<E: Element>(
+    from: &Rows<'_, E>,
+    rows: Range<usize>,
+    start: usize,
+    len: usize,
+    into: &mut [[E; LANES]],
+) {
+    for (row, lanes) in rows.zip(into) {
+        for (lane, &element) in lanes.iter_mut().zip(from.part(row, start, len)) {
+            *lane = element;
+        }
+    }
+}
+
+/// Adds the sums of a part, of `inner` columns for each lane, to those before, and empties them.
+#[inline(never)]
+fn flush_columns<E: Element>(
+    sums: &mut [Sums<E::Lanes>],
+    [count, inner]: [usize; 2],
+    columns: &mut [Flat; 2],
+    into: &mut [Totals],
+) {
+    let [sum, product] = columns;
+    for ((from, sum), product) in sums.iter_mut().zip(&mut *sum).zip(&mut *product) {
+        *sum = from.sum.to_pairs().map(f64x2::to_array);
+        *product = from.product.to_pairs().map(f64x2::to_array);
+        *from = Sums::<E::Lanes>::ZERO;
+    }
+    let total = if E::IS_NARROW { total::<true> } else { total::<false> };
+    let columns = columns.each_ref().map(|columns| &columns.as_flattened().as_flattened()[..count]);
+    join_columns(total, columns, inner, into);
+}
+
+/// Adds columns up, and to those of their lanes before.
+#[inline(never)]
+fn join_columns(
+    total: fn(&[f64]) -> Sum<f64>,
+    columns: [&[f64]; 2],
+    inner: usize,
+    into: &mut [Totals],
+) {
+    for lane in 0..columns[0].len() / inner {
+        let [sum, product] = columns.map(|columns| total(&columns[lane * inner..][..inner]));
+        into[lane / PAIR].join_lane(lane % PAIR, sum, product);
+    }
+}
+
+/// The sum of all values.
+#[inline(never)]
+fn total<const IS_NARROW: bool>(values: &[f64]) -> Sum<f64> {
+    let (vectors, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [Sum::ZERO; 2];
+    for &[a, b, c, d] in vectors {
+        for (total, pair) in lanes.iter_mut().zip([[a, b], [c, d]]) {
+            *total = total.join(Sum::new(f64x2::new(pair)), IS_NARROW);
+        }
+    }
+    let first = across(lanes, IS_NARROW);
+    rest.iter().fold(first, |total, &value| total.join(Sum::new(value), IS_NARROW))
+}
