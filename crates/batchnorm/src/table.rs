@@ -160,11 +160,13 @@ impl Table {
     #[inline(never)]
     fn repeat(&mut self, format: &Format, extent: Extent, usable: bool) {
         let Extent { rows, channels, inner, .. } = extent;
-        let short = inner < SHORT_SEGMENT && channels * inner <= TILE && usable;
+        let short = (2..SHORT_SEGMENT).contains(&inner) && channels * inner <= TILE && usable;
         (self.inner, self.copies) = (if short { inner } else { 1 }, 1);
         let mut len = channels * self.inner;
-        for lane in (0..if self.inner > 1 { len } else { 0 }).rev() {
-            self.put(format, lane, self.get(format, lane / inner));
+        if short && format.single {
+            spread(&mut self.single, channels, inner);
+        } else if short {
+            spread(&mut self.double, channels, inner);
         }
         while usable && self.inner == inner && len < SHORT && self.copies < rows {
             if len.is_multiple_of(LANES) {
@@ -177,6 +179,22 @@ impl Table {
             }
             self.copies *= 2;
             len *= 2;
+        }
+    }
+}
+
+/// Those of each channel for as many lanes, side by side.
+#[inline(never)]
+fn spread<T: Copy, const N: usize>(lanes: &mut [[[T; N]; 3]], channels: usize, inner: usize) {
+    // From the last on, so that none is lost that is yet to be read.
+    let mut lane = channels * inner;
+    for channel in (0..channels).rev() {
+        let triple = lanes[channel / N].map(|column| column[channel % N]);
+        for _ in 0..inner {
+            lane -= 1;
+            for (to, value) in lanes[lane / N].iter_mut().zip(triple) {
+                to[lane % N] = value;
+            }
         }
     }
 }
