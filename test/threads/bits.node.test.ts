@@ -16,6 +16,8 @@ const cases: [string, number[], number | number[], "float32" | "float64"][] = [
   ["channels-first, by channels", [4, 64, 30, 30], 1, "float32"],
   ["channels-first, short segments", [8, 512, 7, 7], 1, "float32"],
   ["channels-first, few channels and short segments", [900, 3, 7, 7], 1, "float64"],
+  ["channels-first, several rows of short segments read as one", [15_003, 5, 3], 1, "float32"],
+  ["channels-first, many channels of pairs", [40, 3001, 2], 1, "float32"],
   ["channels-first, few channels and long segments", [2, 3, 40_003], 1, "float32"],
   ["one channel", [300_003], [], "float32"],
   ["few channels of one segment each", [3, 60_001], 0, "float32"],
