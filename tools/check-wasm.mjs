@@ -25,18 +25,17 @@ export async function checkWasm() {
 }
 
 /**
- * The bytes that an entry gives to the engine to compile.
+ * The kernels that an entry starts: what it has the engine compile last, after what decodes them.
  * @param {string} entry
  * @returns {Promise<Buffer>}
  */
 export async function startedBy(entry) {
   const { initSync } = await import(pathToFileURL(join(root, entry)).href)
   const { Module } = WebAssembly
-  /** @type {Buffer[]} */
-  const compiled = []
+  let compiled = Buffer.alloc(0)
   WebAssembly.Module = new Proxy(Module, {
     construct(target, [bytes]) {
-      compiled.push(Buffer.from(bytes))
+      compiled = Buffer.from(bytes)
       return new target(bytes)
     },
   })
@@ -45,7 +44,7 @@ export async function startedBy(entry) {
   } finally {
     WebAssembly.Module = Module
   }
-  return Buffer.concat(compiled)
+  return compiled
 }
 
 /**
