@@ -21,24 +21,22 @@ import { checkActivation, checkObject, checkOptions, defaultEpsilon, notEpsilon 
 import { checkSameTotals, checkWeights } from "./options/weights.ts"
 import {
   begin,
-  close,
   double,
   dresidualUse,
   dyUse,
   end,
+  give,
+  isWeighted,
   load,
-  nextPiece,
-  nextTile,
   open,
   outUse,
-  readColumn,
   residualUse,
-  store,
+  runTiles,
+  take,
   use,
   useDresidual,
   weigh,
   weightsUse,
-  writeColumn,
   xUse,
 } from "./stream.ts"
 import type { FloatArray, Gradients, Like, NdArray, Operands, Owned, Saved, Usual, Vector } from "./types.ts"
@@ -178,29 +176,28 @@ export function differentiate(
   if (weights) weigh(weights)
   if (dx) use(outRole, dx, gated ? 2 : 1)
   if (dresidual) useDresidual(dresidual)
-  const inputs = xUse | dyUse | (gatedResidual ? residualUse : 0) | (weights ? weightsUse : 0)
   const outputs = (dx ? outUse : 0) | (dresidual ? dresidualUse : 0)
   // From here on something is written.
   const sums = wanted & ~(dxBit | dresidualBit) || (dx && !frozen)
   const counts = weights ? scaled(count, weights.scale) : undefined
   epsilonOfCall[0] = epsilon
-  while (nextTile()) {
-    writeColumn(meanColumn, mean, 0)
-    writeColumn(varianceColumn, variance, 0)
-    writeColumn(gammaColumn, gamma, 1)
-    writeColumn(betaColumn, beta, 0)
-    writeColumn(countColumn, counts, view.count)
-    if (sums) {
-      sumTile(inputs, gated, relu, gatedResidual)
-      readColumn(dgammaColumn, dgamma)
-      readColumn(dbetaColumn, dbeta)
-      // What these are made of.
-      readColumn(dgammaColumn, dvariance)
-      readColumn(dbetaColumn, dmean)
-    }
-    if (outputs) mapTile(inputs, sums ? inputs : 0, outputs, gated, relu, gatedResidual, frozen ? 1 : 0)
-  }
-  close()
+  give(meanColumn, mean)
+  give(varianceColumn, variance)
+  give(gammaColumn, gamma)
+  give(betaColumn, beta)
+  give(countColumn, counts)
+  take(dgammaColumn, dgamma)
+  take(dbetaColumn, dbeta)
+  // What these are made of.
+  take(dgammaColumn, dvariance)
+  take(dbetaColumn, dmean)
+  const flags =
+    (relu ? reluFlag : 0) |
+    (gatedResidual ? residualFlag : 0) |
+    (gated ? gatedFlag : 0) |
+    (dx ? dxFlag : 0) |
+    (frozen ? frozenFlag : 0)
+  runTiles(sums ? sumPiece : undefined, outputs ? mapPiece : undefined, outputs, flags)
   if (dmean || dvariance) {
     for (let channel = 0; channel < length; channel++) {
       const sum = (variance[channel] as number) + epsilon
@@ -270,31 +267,40 @@ export function pick(gradients: Partial<Gradients>, need: readonly string[] = us
 
 const usualNames = ["dx", "dgamma", "dbeta"]
 
+// What the passes are told.
+const reluFlag = 1
+const residualFlag = 2
+const gatedFlag = 4
+const dxFlag = 8
+const frozenFlag = 16
+
 /** dgamma and dbeta of a tile, into the channel table. */
-function sumTile(inputs: number, gated: boolean, relu: number, residual: number): void {
-  while (nextPiece()) {
-    load(inputs, 0)
-    if (gated) kernel.bn_gate(double, relu, residual, inputs & weightsUse ? 1 : 0, epsilonOfCall[0] as number, begin)
-    kernel.bn_parameter_gradients(double, gated ? 0 : relu, epsilonOfCall[0] as number, begin, end)
+function sumPiece(flags: number): void {
+  loadInputs(flags, 0)
+  kernel.bn_parameter_gradients(double, ungated(flags), epsilonOfCall[0] as number, begin, end)
+}
+
+/** dx and dresidual. */
+function mapPiece(flags: number): void {
+  const isWanted = flags & dxFlag
+  loadInputs(flags, isWanted ? outUse : 0)
+  if (!isWanted) return
+  const frozen = flags & frozenFlag ? 1 : 0
+  const weighted = !frozen && isWeighted() ? 1 : 0
+  kernel.bn_dx(double, ungated(flags), frozen, weighted, epsilonOfCall[0] as number, begin)
+}
+
+/** Loads what the gradients are of, and passes it through the gate. */
+function loadInputs(flags: number, outputs: number): void {
+  const residual = flags & residualFlag ? 1 : 0
+  const weighted = isWeighted() ? 1 : 0
+  load(xUse | dyUse | (residual ? residualUse : 0) | (weighted ? weightsUse : 0) | outputs)
+  if (flags & gatedFlag) {
+    kernel.bn_gate(double, flags & reluFlag, residual, weighted, epsilonOfCall[0] as number, begin)
   }
 }
 
-/** dx and dresidual of a tile; `held`: inputs that still lie in their staging buffers. */
-function mapTile(
-  inputs: number,
-  held: number,
-  outputs: number,
-  gated: boolean,
-  relu: number,
-  residual: number,
-  frozen: number,
-): void {
-  const weighted = inputs & weightsUse ? 1 : 0
-  while (nextPiece()) {
-    load(inputs | (outputs & outUse), held)
-    if (gated) kernel.bn_gate(double, relu, residual, weighted, epsilonOfCall[0] as number, begin)
-    if (outputs & outUse)
-      kernel.bn_dx(double, gated ? 0 : relu, frozen, frozen ? 0 : weighted, epsilonOfCall[0] as number, begin)
-    store(outputs)
-  }
+/** Whether there is a ReLU that no gate has seen to. */
+function ungated(flags: number): number {
+  return flags & gatedFlag ? 0 : flags & reluFlag
 }

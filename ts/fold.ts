@@ -1,5 +1,5 @@
 import type { BatchNorm } from "./batch-norm.ts"
-import { emptyLike, mapTile } from "./map.ts"
+import { emptyLike, mapPiece } from "./map.ts"
 import { checkData, checkShapeOf } from "./options/arrays.ts"
 import { allAxes } from "./options/axes.ts"
 import {
@@ -13,7 +13,7 @@ import {
 } from "./options/fold.ts"
 import { checkPerChannel } from "./options/numbers.ts"
 import { checkOptions, missing } from "./options/settings.ts"
-import { close, nextTile, open, use, writeColumn } from "./stream.ts"
+import { give, open, outUse, runTiles, use } from "./stream.ts"
 import type {
   ChannelOptions,
   FloatArray,
@@ -164,14 +164,11 @@ function map(
   open(view, from)
   use(outRole, into, 0)
   epsilonOfCall[0] = epsilon
-  while (nextTile()) {
-    writeColumn(meanColumn, mean, 0)
-    writeColumn(varianceColumn, variance, 0)
-    writeColumn(gammaColumn, gamma, 1)
-    writeColumn(betaColumn, beta, 0)
-    mapTile(0, 0, 0)
-  }
-  close()
+  give(meanColumn, mean)
+  give(varianceColumn, variance)
+  give(gammaColumn, gamma)
+  give(betaColumn, beta)
+  runTiles(undefined, mapPiece, outUse, 0)
 }
 
 /** Weights whose axes are reduced but for the groups, which are cut out of the input axis, and the output axis. */

@@ -1,4 +1,4 @@
-import { emptyLike, mapTile } from "./map.ts"
+import { emptyLike, mapPiece, reluFlag, residualFlag } from "./map.ts"
 import { checkApart } from "./options/apart.ts"
 import { checkData, checkHeld, checkLike, checkShapeOf, elements, isSame } from "./options/arrays.ts"
 import {
@@ -22,8 +22,8 @@ import {
   notEpsilon,
 } from "./options/settings.ts"
 import { checkWeights } from "./options/weights.ts"
-import { reduceTile } from "./reduce.ts"
-import { close, copyNumbers, nextTile, open, readColumn, readCount, use, weigh, writeColumn, xUse } from "./stream.ts"
+import { reducePiece } from "./reduce.ts"
+import { copyNumbers, give, open, outUse, runTiles, take, use, weigh } from "./stream.ts"
 import type {
   ChannelOptions,
   FloatArray,
@@ -37,7 +37,16 @@ import type {
   Saved,
   Statistics,
 } from "./types.ts"
-import { betaColumn, epsilonOfCall, gammaColumn, meanColumn, outRole, residualRole, varianceColumn } from "./wasm.ts"
+import {
+  betaColumn,
+  countColumn,
+  epsilonOfCall,
+  gammaColumn,
+  meanColumn,
+  outRole,
+  residualRole,
+  varianceColumn,
+} from "./wasm.ts"
 
 /** What `forward` returns, and may be told to fill. */
 export interface Forward<Y extends NdArray> {
@@ -185,21 +194,18 @@ export function normalize<Y extends NdArray>(
     else savedCount.fill(view.count)
   }
   epsilonOfCall[0] = epsilon
-  while (nextTile()) {
-    if (!frozen) {
-      reduceTile()
-      readColumn(meanColumn, savedMean)
-      readColumn(varianceColumn, savedVariance)
-      readCount(savedCount)
-    } else {
-      writeColumn(meanColumn, mean, 0)
-      writeColumn(varianceColumn, variance, 0)
-    }
-    writeColumn(gammaColumn, gamma, 1)
-    writeColumn(betaColumn, beta, 0)
-    mapTile(activation ? 1 : 0, residual ? 1 : 0, frozen ? 0 : xUse)
+  give(gammaColumn, gamma)
+  give(betaColumn, beta)
+  if (frozen) {
+    give(meanColumn, mean)
+    give(varianceColumn, variance)
+  } else {
+    take(meanColumn, savedMean)
+    take(varianceColumn, savedVariance)
+    take(countColumn, savedCount)
   }
-  close()
+  const flags = (activation ? reluFlag : 0) | (residual ? residualFlag : 0)
+  runTiles(frozen ? undefined : reducePiece, mapPiece, outUse, flags)
   saved.epsilon = epsilon
   saved.axis = view.axis
   saved.activation = activation
@@ -279,7 +285,7 @@ export function inferInto<Y extends NdArray>(
       epsilon = value
     }
   }
-  const relu = checkActivation(given.activation) ? 1 : 0
+  const activation = checkActivation(given.activation)
   const mean = checkPerChannel(given.mean, length, "mean")
   const variance = checkVariance(given.variance, length, varianceName)
   checkBothGiven(mean, variance)
@@ -292,14 +298,11 @@ export function inferInto<Y extends NdArray>(
   use(outRole, y, 0)
   if (residual) use(residualRole, residual, 2)
   epsilonOfCall[0] = epsilon
-  while (nextTile()) {
-    writeColumn(meanColumn, mean, 0)
-    writeColumn(varianceColumn, variance, 0)
-    writeColumn(gammaColumn, gamma, 1)
-    writeColumn(betaColumn, beta, 0)
-    mapTile(relu, residual ? 1 : 0, 0)
-  }
-  close()
+  give(meanColumn, mean)
+  give(varianceColumn, variance)
+  give(gammaColumn, gamma)
+  give(betaColumn, beta)
+  runTiles(undefined, mapPiece, outUse, (activation ? reluFlag : 0) | (residual ? residualFlag : 0))
   return result
 }
 

@@ -1,14 +1,16 @@
-import { begin, double, load, nextPiece, outUse, residualUse, store, xUse } from "./stream.ts"
+import { begin, double, load, outUse, residualUse, xUse } from "./stream.ts"
 import type { FloatArray, NdArray } from "./types.ts"
 import { epsilonOfCall, kernel } from "./wasm.ts"
 
-/** y from x, in a tile whose numbers per channel are in the channel table; `held`: x is, from the pass before. */
-export function mapTile(relu: number, residual: number, held: number): void {
-  while (nextPiece()) {
-    load(xUse | outUse | (residual ? residualUse : 0), held)
-    kernel.bn_affine(double, relu, residual, epsilonOfCall[0] as number, begin)
-    store(outUse)
-  }
+/** What {@link mapPiece} is told. */
+export const reluFlag = 1
+export const residualFlag = 2
+
+/** y from x, by the numbers per channel in the channel table. */
+export function mapPiece(flags: number): void {
+  const residual = flags & residualFlag ? 1 : 0
+  load(xUse | outUse | (residual ? residualUse : 0))
+  kernel.bn_affine(double, flags & reluFlag, residual, epsilonOfCall[0] as number, begin)
 }
 
 export function emptyLike({ BYTES_PER_ELEMENT, length }: FloatArray, shape: readonly number[]): NdArray<FloatArray> {

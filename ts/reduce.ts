@@ -1,22 +1,7 @@
-import {
-  begin,
-  close,
-  double,
-  end,
-  isWeighted,
-  load,
-  nextPiece,
-  nextTile,
-  open,
-  readColumn,
-  readCount,
-  weigh,
-  weightsUse,
-  xUse,
-} from "./stream.ts"
+import { begin, double, end, isWeighted, load, open, runTiles, take, weigh, weightsUse, xUse } from "./stream.ts"
 import type { FloatArray, Vector } from "./types.ts"
 import type { View } from "./view.ts"
-import { kernel, meanColumn, meanRestColumn, varianceColumn } from "./wasm.ts"
+import { countColumn, kernel, meanColumn, meanRestColumn, varianceColumn } from "./wasm.ts"
 import type { Weighting } from "./weighting.ts"
 
 /** The moments of an array: of each statistic its mean, its biased variance, what rounding the mean took away, and m or Σw. */
@@ -31,22 +16,17 @@ export function reduce(
 ): void {
   open(view, x)
   if (weights) weigh(weights)
-  while (nextTile()) {
-    reduceTile()
-    readColumn(meanColumn, mean)
-    readColumn(varianceColumn, variance)
-    readColumn(meanRestColumn, meanRest)
-    readCount(count)
-  }
-  close()
+  take(meanColumn, mean)
+  take(varianceColumn, variance)
+  take(meanRestColumn, meanRest)
+  take(countColumn, count)
+  runTiles(reducePiece, undefined, 0, 0)
 }
 
 /** Mean, what it lost in rounding, variance and count of a tile, into the channel table. */
-export function reduceTile(): void {
+export function reducePiece(): void {
   const weighted = isWeighted()
-  while (nextPiece()) {
-    load(weighted ? xUse | weightsUse : xUse, 0)
-    if (weighted) kernel.bn_weighted_moments(double, begin, end)
-    else kernel.bn_moments(double, begin, end)
-  }
+  load(weighted ? xUse | weightsUse : xUse)
+  if (weighted) kernel.bn_weighted_moments(double, begin, end)
+  else kernel.bn_moments(double, begin, end)
 }

@@ -3,13 +3,10 @@
 //
 // One call runs at a time, so its state lies in variables of this file, and no pass allocates:
 //
-//   open(view, x), use(…)        the arrays
-//   while (nextTile())
-//     writeColumn(…)             numbers per channel
-//     while (nextPiece())
-//       load(…), a kernel, store(…)
-//     readColumn(…)
-//   close()
+//   open(view, x), use(…)         the arrays
+//   give(…), take(…)              the numbers per channel, and where those that are computed go
+//   runTiles(reduce, map, …)      of each tile a pass that reduces it, if there is one, and one that maps it
+//     load(…), a kernel           what a pass does with each piece
 import { walk } from "./broadcast.ts"
 import {
   callAt,
@@ -35,6 +32,7 @@ import {
   copiesWord,
   countColumn,
   dyRole,
+  gammaColumn,
   innerWord,
   outerWord,
   outRole,
@@ -61,7 +59,7 @@ const weightBytes = 8
 /** dresidual lies where dy did, in its staging buffer; the kernels do not know it. */
 const dresidual = 5
 
-/** Sets of arrays, for {@link load} and {@link store}: bits by role. */
+/** Sets of arrays: bits by role. */
 export const xUse = 1
 export const dyUse = 2
 export const outUse = 4
@@ -75,6 +73,15 @@ const arrays: (FloatArray | undefined)[] = [undefined, undefined, undefined, und
 const slots: number[] = [0, 0, 0, 0, 0, 0]
 let weighting: Weighting | undefined
 let view: View
+
+// The columns of the channel table that each tile begins with, and those that its reduction leaves for vectors.
+const givenColumns: number[] = [0, 0, 0, 0, 0]
+const givenValues: (Given | null | undefined)[] = [undefined, undefined, undefined, undefined, undefined]
+let gives = 0
+const takenColumns: number[] = [0, 0, 0, 0]
+const takenInto: (Float64Array | undefined)[] = [undefined, undefined, undefined, undefined]
+let takes = 0
+
 /** Whether x, and so whatever is like it, is of f64: 0 or 1. */
 export let double = 0
 /** Some array goes through a staging buffer, which a piece must then fit. */
@@ -88,8 +95,11 @@ let outerStep = 0
 let channelStep = 0
 let capacity = 0
 /** Its first statistic, and how many it has. */
-export let tileStart = 0
+let tileStart = 0
 let tileLength = 0
+
+/** Arrays of the tile whose staging buffers hold all that it has of them. */
+let held = 0
 
 // The piece: a part of the tile that the kernels see at once. No row: before the first.
 let row = -1
@@ -108,6 +118,8 @@ export function open(seen: View, x: FloatArray, copied?: boolean): void {
   double = x.BYTES_PER_ELEMENT === 8 ? 1 : 0
   weighting = undefined
   isStaged = false
+  gives = 0
+  takes = 0
   use(xRole, x, 0, copied)
   // How far the steps lead is not known until all arrays are.
   outerStep = 0
@@ -140,14 +152,54 @@ export function isWeighted(): boolean {
   return weighting !== undefined
 }
 
-/** Forgets the arrays, which may be collected then. */
-export function close(): void {
+/** Numbers of all statistics, or what writes those from one on. */
+export type Given = ArrayLike<number> | ((start: number, into: Float64Array) => void)
+
+/** Has each tile begin with a column of numbers: those of its statistics, or, where none are given, what changes nothing. */
+export function give(column: number, values: Given | null | undefined): void {
+  givenColumns[gives] = column
+  givenValues[gives++] = values
+}
+
+/** Has what the reduction of each tile leaves in a column read into a vector, if there is one. */
+export function take(column: number, into: Float64Array | undefined): void {
+  if (!into) return
+  takenColumns[takes] = column
+  takenInto[takes++] = into
+}
+
+/** What is done with a piece: arrays are loaded, and a kernel computes. `flags`: as given to {@link runTiles}. */
+export type Pass = (flags: number) => void
+
+/**
+ * Goes through all tiles: of each a pass that reduces it, if there is one, and one that maps it, if there is one, to
+ * a set of arrays.
+ */
+export function runTiles(reduce: Pass | undefined, map: Pass | undefined, outputs: number, flags: number): void {
+  while (nextTile()) {
+    beginTile()
+    if (reduce) {
+      while (nextPiece()) reduce(flags)
+      endReduction()
+    }
+    while (map && nextPiece()) {
+      map(flags)
+      store(outputs)
+    }
+  }
+  close()
+}
+
+/** Forgets the arrays and numbers, which may be collected then. */
+function close(): void {
   for (let role = 0; role < arrays.length; role++) arrays[role] = undefined
+  for (let index = 0; index < gives; index++) givenValues[index] = undefined
+  for (let index = 0; index < takes; index++) takenInto[index] = undefined
   weighting = undefined
 }
 
 /** Goes on to the next tile, if there is one; each `while` over the pieces then is a pass. */
-export function nextTile(): boolean {
+function nextTile(): boolean {
   if (outerStep === 0) measureTiles()
   channel += channelStep
   if (channel >= view.channels) {
@@ -166,7 +218,20 @@ export function nextTile(): boolean {
     const fitting = Math.floor(capacity / (channels * view.inner) / view.blockRows) * view.blockRows
     rowStep = innerStep < view.inner ? 1 : fitting
   }
+  held = 0
   return true
+}
+
+function beginTile(): void {
+  for (let index = 0; index < gives; index++) {
+    writeColumn(givenColumns[index] as number, givenValues[index])
+  }
+}
+
+function endReduction(): void {
+  for (let index = 0; index < takes; index++) {
+    readColumn(takenColumns[index] as number, takenInto[index] as Float64Array)
+  }
 }
 
 /** How many outers and channels a tile has. */
@@ -215,7 +280,7 @@ function widthOf(cached: number): number {
 }
 
 /** Goes on to the next piece of the tile, if there is one; after the last the next pass begins. */
-export function nextPiece(): boolean {
+function nextPiece(): boolean {
   if (row >= 0 && end === 1) {
     row = -1
     return false
@@ -247,11 +312,12 @@ export function nextPiece(): boolean {
 }
 
 /**
- * Places a set of arrays for the kernels, and copies in those that are staged. `held` of them still lie in their staging
- * buffers from the pass before, if the tile is one piece.
+ * Places a set of arrays for the kernels, and copies in those that are staged, if they do not lie there from the pass
+ * before: where the tile is one piece.
  */
-export function load(set: number, held: number): void {
-  const copied = set & ~outUse & ~(begin && end ? held : 0)
+export function load(set: number): void {
+  const copied = set & ~outUse & ~held
+  if (begin && end) held = set
   for (let role = 0; role < dresidual; role++) {
     if (!(set & (1 << role))) continue
     place(role)
@@ -260,7 +326,7 @@ export function load(set: number, held: number): void {
 }
 
 /** Copies a set of arrays out of their staging buffers, those that are staged. */
-export function store(set: number): void {
+function store(set: number): void {
   if (set & outUse && (slots[outRole] as number) >= 0) move(outRole, true)
   if (set & dresidualUse) move(dresidual, true)
 }
@@ -338,7 +404,7 @@ function columnAt(column: number): number {
 const columns: (Float64Array | undefined)[] = new Array(128)
 
 /** The part of a column of the channel table that the tile uses. */
-export function columnOf(column: number): Float64Array {
+function columnOf(column: number): Float64Array {
   // The four highest bits of a product tell lengths that are powers of two apart.
   const place = (Math.imul(tileLength, 0x9e3779b1) >>> 28) * 8 + column
   let view = columns[place]
@@ -350,25 +416,20 @@ export function columnOf(column: number): Float64Array {
   return view
 }
 
-/** Writes the numbers of the tile into a column of the channel table; none: `absent` for each. */
-export function writeColumn(column: number, values: ArrayLike<number> | null | undefined, absent: number): void {
+/** Writes the numbers of the tile into a column of the channel table; none: γ is 1, the count that of x, all else 0. */
+function writeColumn(column: number, values: Given | null | undefined): void {
   const at = columnAt(column)
-  if (!values) float64.fill(absent, at, at + tileLength)
+  if (!values) float64.fill(column === gammaColumn ? 1 : column === countColumn ? view.count : 0, at, at + tileLength)
+  else if (typeof values === "function") values(tileStart, columnOf(column))
   else if (tileLength >= shortRun && values.length === tileLength) float64.set(values, at)
   else for (let i = 0; i < tileLength; i++) float64[at + i] = values[tileStart + i] as number
 }
 
-/** Reads a column of the channel table into the numbers of the tile; none: nothing. */
-export function readColumn(column: number, values: Float64Array | undefined): void {
-  if (!values) return
+/** Reads a column of the channel table into the numbers of the tile; sums of weights as these were given. */
+function readColumn(column: number, values: Float64Array): void {
   if (tileLength >= shortRun && values.length === tileLength) values.set(columnOf(column))
   else for (let i = 0, at = columnAt(column); i < tileLength; i++) values[tileStart + i] = float64[at + i] as number
-}
-
-/** Reads the counts of a tile that was reduced: sums of weights, as they were given. */
-export function readCount(values: Float64Array | undefined): void {
-  readColumn(countColumn, values)
-  if (!values || !weighting) return
+  if (column !== countColumn || !weighting) return
   for (let i = tileStart; i < tileStart + tileLength; i++) values[i] = (values[i] as number) / weighting.scale
 }
 

@@ -1,5 +1,5 @@
 import { expand } from "./broadcast.ts"
-import { emptyLike, mapTile } from "./map.ts"
+import { emptyLike, mapPiece } from "./map.ts"
 import { checkApart } from "./options/apart.ts"
 import { checkData, checkLike, checkShapeOf } from "./options/arrays.ts"
 import { allAxes, axesOf, checkAxes, hasAxis } from "./options/axes.ts"
@@ -7,7 +7,7 @@ import { checkBroadcast, checkStatisticsOut, checkVariances, type Parameter } fr
 import { checkEpsilon, checkFlag, checkOptions, checkSomeElements, defaultEpsilon } from "./options/settings.ts"
 import { checkWeights } from "./options/weights.ts"
 import { reduce } from "./reduce.ts"
-import { close, columnOf, nextTile, open, tileStart, use, writeColumn } from "./stream.ts"
+import { give, open, outUse, runTiles, use } from "./stream.ts"
 import type {
   Broadcastable,
   FloatArray,
@@ -127,19 +127,16 @@ export function batchNormalization<T extends FloatArray, Y extends NdArray<Like<
   open(view, data)
   use(outRole, y, 0)
   epsilonOfCall[0] = epsilonValue
-  while (nextTile()) {
-    const column = (index: number, parameter: Parameter | undefined, absent: number) => {
-      const isWhole = parameter?.data.length === view.statistics
-      if (parameter && !isWhole) expand(parameter, kept, tileStart, columnOf(index))
-      else writeColumn(index, parameter?.data, absent)
-    }
-    column(meanColumn, parameters[0], 0)
-    column(varianceColumn, parameters[1], 0)
-    column(gammaColumn, parameters[2], 1)
-    column(betaColumn, parameters[3], 0)
-    mapTile(0, 0, 0)
+  const column = (index: number, parameter: Parameter | undefined) => {
+    const isWhole = parameter?.data.length === view.statistics
+    const expanded = (start: number, into: Float64Array) => expand(parameter as Parameter, kept, start, into)
+    give(index, parameter && !isWhole ? expanded : parameter?.data)
   }
-  close()
+  column(meanColumn, parameters[0])
+  column(varianceColumn, parameters[1])
+  column(gammaColumn, parameters[2])
+  column(betaColumn, parameters[3])
+  runTiles(undefined, mapPiece, outUse, 0)
   return result
 }
 
