@@ -1,3 +1,4 @@
+import { later } from "./later.ts"
 import { emptyLike } from "./map.ts"
 import { checkApart } from "./options/apart.ts"
 import { checkData, checkLike, checkShapeOf } from "./options/arrays.ts"
@@ -199,19 +200,35 @@ export function differentiate(
     (frozen ? frozenFlag : 0)
   runTiles(sums ? sumPiece : undefined, outputs ? mapPiece : undefined, outputs, flags)
   if (dmean || dvariance) {
-    for (let channel = 0; channel < length; channel++) {
-      const sum = (variance[channel] as number) + epsilon
-      const slope = gamma?.[channel] ?? 1
-      // γ·r and γ·r², 0 where σ²+ε is, as everywhere.
-      const r = sum > 0 ? 1 / Math.sqrt(sum) : sum === 0 ? 0 : Number.NaN
-      if (dmean) dmean[channel] = 0 - slope * r * (dmean[channel] as number)
-      if (dvariance) dvariance[channel] = 0 - 0.5 * slope * r * (r * (dvariance[channel] as number))
-    }
+    if (later) finishLater(dmean, dvariance, variance, gamma, epsilon)
+    else finishStatistics(dmean, dvariance, variance, gamma, epsilon)
   }
   if (setOf(out) === wanted) return out
   const vectors = { dgamma, dbeta, dmean, dvariance }
   const all = { ...vectors, dx: arrayOf(out.dx, dx, shape), dresidual: arrayOf(out.dresidual, dresidual, shape) }
   return pick(all as Partial<Gradients>, need)
+}
+
+/** dμ and dσ² of the sums that they are made of. */
+function finishStatistics(
+  dmean: Vector | undefined,
+  dvariance: Vector | undefined,
+  variance: ArrayLike<number>,
+  gamma: ArrayLike<number> | undefined,
+  epsilon: number,
+): void {
+  for (let channel = 0; channel < variance.length; channel++) {
+    const sum = (variance[channel] as number) + epsilon
+    const slope = gamma?.[channel] ?? 1
+    // γ·r and γ·r², 0 where σ²+ε is, as everywhere.
+    const r = sum > 0 ? 1 / Math.sqrt(sum) : sum === 0 ? 0 : Number.NaN
+    if (dmean) dmean[channel] = 0 - slope * r * (dmean[channel] as number)
+    if (dvariance) dvariance[channel] = 0 - 0.5 * slope * r * (r * (dvariance[channel] as number))
+  }
+}
+
+function finishLater(...given: Parameters<typeof finishStatistics>): void {
+  later?.after(() => finishStatistics(...given))
 }
 
 // These are no closures of the function above, which would make an object of its variables at each call.

@@ -4,6 +4,7 @@ import { type Convention, conventions, oneElement } from "./conventions.ts"
 import { StateError } from "./errors.ts"
 import { emptySaved, inferInto, makeVectors, normalize, type Told } from "./forward.ts"
 import { jsonNumber } from "./json.ts"
+import { checkNow, later } from "./later.ts"
 import { merge, noParts, partsOf } from "./merge.ts"
 import { checkShapeOf, elements } from "./options/arrays.ts"
 import { allAxes, axesOf, checkLayerChannels, elementsAlong, layerAxes } from "./options/axes.ts"
@@ -284,7 +285,10 @@ export class BatchNorm {
       if (this.nonFinite === "throw") this.#refuseNonFinite(x, kept, weights)
     }
     const y = this.#normalize<Y>(x, axis, !training, residual, weights, given.out, this.#saved)
-    if (training && update) this.#follow(this.#saved)
+    if (training && update) {
+      if (later) this.#followLater()
+      else this.#follow(this.#saved)
+    }
     this.#kept.x = x
     this.#kept.residual = residual
     this.#kept.weights = weights
@@ -535,10 +539,15 @@ export class BatchNorm {
   }
 
   #refuseNonFinite(x: NdArray, kept: number, weights: Maybe<Weights>): void {
+    checkNow()
     const rank = x.shape.length
     const { mean, variance } = moments(x, axesOf(allAxes(rank) ^ kept, rank), { weights })
     const channel = mean.data.findIndex((value, index) => !Number.isFinite(value + (variance.data[index] as number)))
     if (channel >= 0) throw notFinite(channel)
+  }
+
+  #followLater(): void {
+    later?.after(() => this.#follow(this.#saved))
   }
 
   /** running = decay·running + (1-decay)·batch, in the channels whose batch is finite. */

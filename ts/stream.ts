@@ -8,6 +8,7 @@
 //   runTiles(reduce, map, …)      of each tile a pass that reduces it, if there is one, and one that maps it
 //     load(…), a kernel           what a pass does with each piece
 import { walk } from "./broadcast.ts"
+import { checkFree, later, type Pass } from "./later.ts"
 import {
   callAt,
   channelsAt,
@@ -52,6 +53,13 @@ export function setCacheBytes(bytes: number): void {
 
 /** More elements than there can be in the linear memory; an infinity would be made into an object at each call. */
 const unlimited = 2 ** 30
+/** Elements of a piece of resident arrays. */
+let pieceElements = unlimited
+
+/** Makes the pieces of resident arrays smaller, so that none takes long; undefined: as they were. */
+export function setPieceElements(elements: number = unlimited): void {
+  pieceElements = elements
+}
 
 /** Bytes of a weight, which is f64 whatever x is. */
 const weightBytes = 8
@@ -114,6 +122,7 @@ export let end = 0
 
 /** Starts on an array x, seen through a view. `copied`: as of {@link use}. */
 export function open(seen: View, x: FloatArray, copied?: boolean): void {
+  checkFree()
   view = seen
   double = x.BYTES_PER_ELEMENT === 8 ? 1 : 0
   weighting = undefined
@@ -168,14 +177,15 @@ export function take(column: number, into: Float64Array | undefined): void {
   takenInto[takes++] = into
 }
 
-/** What is done with a piece: arrays are loaded, and a kernel computes. `flags`: as given to {@link runTiles}. */
-export type Pass = (flags: number) => void
-
 /**
  * Goes through all tiles: of each a pass that reduces it, if there is one, and one that maps it, if there is one, to
  * a set of arrays.
  */
 export function runTiles(reduce: Pass | undefined, map: Pass | undefined, outputs: number, flags: number): void {
+  if (later) {
+    later.run(reduce, map, outputs, flags)
+    return
+  }
   while (nextTile()) {
     beginTile()
     if (reduce) {
@@ -188,6 +198,35 @@ export function runTiles(reduce: Pass | undefined, map: Pass | undefined, output
     }
   }
   close()
+}
+
+/** The same for kernels whose results are there when `joined` resolves. */
+export async function runTilesLater(
+  reduce: Pass | undefined,
+  map: Pass | undefined,
+  outputs: number,
+  flags: number,
+  joined: () => Promise<void>,
+): Promise<void> {
+  try {
+    while (nextTile()) {
+      beginTile()
+      if (reduce) {
+        while (nextPiece()) {
+          reduce(flags)
+          await joined()
+        }
+        endReduction()
+      }
+      while (map && nextPiece()) {
+        map(flags)
+        await joined()
+        store(outputs)
+      }
+    }
+  } finally {
+    close()
+  }
 }
 
 /** Forgets the arrays and numbers, which may be collected then. */
@@ -237,7 +276,7 @@ function endReduction(): void {
 /** How many outers and channels a tile has. */
 function measureTiles(): void {
   const bytes = weighting || double ? weightBytes : 4
-  capacity = isStaged ? stagingBytes / bytes : unlimited
+  capacity = isStaged ? stagingBytes / bytes : pieceElements
   const cached = Math.min(capacity, view.inner === 1 ? capacity : cacheBytes / bytes)
   const perOuter = view.count * view.channels
   if (view.outer > 1 && view.channels <= mostChannels() && perOuter <= capacity) {

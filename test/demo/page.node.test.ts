@@ -4,7 +4,7 @@ import { join } from "node:path"
 import axe, { type AxeResults } from "axe-core"
 import type { Browser, ElementHandle, Page } from "puppeteer-core"
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest"
-import { browsers } from "./browsers.ts"
+import { browsers } from "../support/browsers.ts"
 import { type Site, serveSite } from "./site.ts"
 import { strokesOf } from "./strokes.ts"
 

@@ -11,30 +11,49 @@ import * as alone from "/index.js"
 import * as several from "/threads.js"
 const { allocate, init, threads } = several
 const same = (a, b) => a.length === b.length && a.every((value, index) => Object.is(value, b[index]))
-const compute = ({ allocate, forward, backward }, shape, axis) => {
+const compute = async ({ allocate, forward, backward }, shape, axis, how) => {
   const [x, y, dx] = [allocate(shape), allocate(shape), allocate(shape)]
   x.data.forEach((_, index, data) => (data[index] = ((index * 2654435761) % 1000) / 500 - 0.7))
-  const { saved } = forward(x, { axis, out: { y } })
-  const { dgamma, dbeta } = backward(y, x, saved, { out: { dx } })
+  const { saved } = await how(() => forward(x, { axis, out: { y } }))
+  const { dgamma, dbeta } = await how(() => backward(y, x, saved, { out: { dx } }))
   const results = [saved.mean, saved.variance, y.data.slice(), dx.data.slice(), dgamma, dbeta]
   for (const array of [x, y, dx]) array.dispose()
   return results
 }
-const areSame = () => [[[20000, 16], -1], [[4, 64, 30, 30], 1], [[300001], []], [[64, 2048], -1]].every(([shape, axis]) => {
-  const [a, b] = [compute(alone, shape, axis), compute(several, shape, axis)]
-  return a.every((array, index) => same(array, b[index]))
-})
+const atOnce = (call) => call()
+const shapes = [[[20000, 16], -1], [[4, 64, 30, 30], 1], [[300001], []], [[64, 2048], -1]]
+const areSame = async (how = atOnce) => {
+  for (const [shape, axis] of shapes) {
+    const [a, b] = [await compute(alone, shape, axis, atOnce), await compute(several, shape, axis, how)]
+    if (!a.every((array, index) => same(array, b[index]))) return false
+  }
+  return true
+}
 const warnings = []
 console.warn = (text) => warnings.push(text)
-globalThis.run = async (workerUrl) => {
+const run = async (workerUrl) => {
   await init({ threads: 3, maximumMemory: 2 ** 26, workerUrl })
-  const first = { count: threads.count, reason: threads.reason, areSame: areSame(), warnings: warnings.length }
+  const first = { count: threads.count, reason: threads.reason, areSame: await areSame(), warnings: warnings.length }
+  let turns = 0
+  const timer = setInterval(() => turns++, 1)
+  const background = { count: threads.count, areSame: await areSame(several.inBackground) }
+  const x = { data: new Float32Array(2 ** 23), shape: [2 ** 17, 64] }
+  turns = 0
+  await several.inBackground(() => several.forward(x))
+  background.hasGoneOn = turns > 0
+  clearInterval(timer)
   await threads.dispose()
-  const after = { count: threads.count, areSame: areSame() }
+  const after = { count: threads.count, areSame: await areSame() }
   await init({ threads: 2, workerUrl })
-  return { first, after, again: threads.count, isolated: crossOriginIsolated }
+  return { first, background, after, again: threads.count, isolated: crossOriginIsolated }
 }
-globalThis.ready = true
+const output = document.createElement("output")
+run(location.hash ? location.hash.replace("#", "/") : undefined)
+  .then(JSON.stringify, String)
+  .then((text) => {
+    output.textContent = text
+    document.body.append(output)
+  })
 `
 
 /** Serves a page that is cross-origin isolated, or not, under a content security policy of its own. */

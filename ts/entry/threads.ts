@@ -25,5 +25,6 @@ export interface Allocate {
 
 export { ThreadError } from "../errors.ts"
 export * from "../index.ts"
+export { inBackground } from "../threads/background.ts"
 export { init, initSync, type Threads, type ThreadsOptions, threads, type WorkerAddress } from "../threads/start.ts"
 export { workerSource } from "../threads/worker-source.ts"

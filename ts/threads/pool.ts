@@ -5,6 +5,7 @@
 // Until each thread's end is confirmed, its stack and workspaces stay taken, and so does whatever it may still write.
 import { ThreadError } from "../errors.ts"
 import { copyBytes, wordsAt } from "../memory.ts"
+import type { Guard } from "./guard.ts"
 import { cores, spawn, type Thread, whyNone } from "./spawn.ts"
 import { doneWord, endedWord, epochWord, sleepersWord, startedWord, stopWord, waitingWord, wordCount } from "./words.ts"
 
@@ -59,26 +60,26 @@ let isChosen = false
 /** Whether this thread may sleep: a page's own may not. */
 let maySleep = true
 let started: Promise<number> = Promise.resolve(1)
-let refuse: (() => void) | undefined
-let accept: (() => void) | undefined
+let guard: Guard
+/** Whether this thread goes on while others compute; and then the job that they are at. */
+let isInBackground = false
+let job: Promise<void> | undefined
 
 /** Why there is one thread, where there is one. */
 export let reason: string | undefined = "the pool has not started: the first large call starts it, or init"
 
-/** Takes an instance over, its module, if its memory is shared, and what is to be done while a thread may write where it should not. */
+/** Takes an instance over, its module, if its memory is shared, and what guards it while a thread may write where it should not. */
 export function adopt(
   instance: Shares,
   shared: WebAssembly.Memory,
   compiled: WebAssembly.Module | undefined,
-  whenPoisoned: () => void,
-  whenClean: () => void,
+  guarded: Guard,
 ): void {
   kernels = instance
   memory = shared
   module = compiled
   words = wordsAt(shared, instance.bn_words_ptr(), wordCount)
-  refuse = whenPoisoned
-  accept = whenClean
+  guard = guarded
   try {
     // 0 is what lies there, so this is over at once.
     Atomics.wait(words, waitingWord, 0, 0)
@@ -186,15 +187,76 @@ function release(threads: readonly Taken[]): void {
   ending = undefined
   isPoisoned = false
   for (const word of [waitingWord, sleepersWord, stopWord, startedWord, endedWord]) Atomics.store(words, word, 0)
-  accept?.()
+  if (!isInBackground) guard.accept()
 }
 
-/** Runs the units of a job that was forked, with all threads, and returns when all are done. */
-export function runUnits(units: number): void {
+/** Runs the units of a job that was forked, with all threads, and then does what is next. */
+export function runUnits(units: number, next?: () => void): void {
   if (Atomics.load(words, sleepersWord) > 0) Atomics.notify(words, epochWord)
+  if (isInBackground) {
+    job = done(units).then(next)
+    return
+  }
   kernels.bn_share(1)
-  for (let left = looks; left > 0; left--) if (Atomics.load(words, doneWord) === units) return
-  wait(units)
+  let left = looks
+  while (left > 0 && Atomics.load(words, doneWord) !== units) left--
+  if (left === 0) wait(units)
+  next?.()
+}
+
+/** When the threads run that were asked for, or, if nobody has chosen how many, as many as there are cores. */
+export async function ready(): Promise<void> {
+  await (isChosen ? started : startThreads("auto", undefined))
+}
+
+/** Whether this thread goes on while the others compute, from now on. */
+export function goOn(inBackground: boolean): void {
+  isInBackground = inBackground
+  if (inBackground) guard.hold()
+  else if (!isPoisoned) guard.accept()
+}
+
+/** When the jobs that were forked are done. */
+export async function joined(): Promise<void> {
+  while (job) {
+    const now = job
+    job = undefined
+    await now
+  }
+}
+
+/** When all units are: after a time without any this thread takes those that nobody has claimed. */
+async function done(units: number): Promise<void> {
+  let seen = -1
+  let since = 0
+  for (;;) {
+    const count = Atomics.load(words, doneWord)
+    if (count === units) return
+    if (count !== seen) {
+      seen = count
+      since = performance.now()
+    } else if (performance.now() - since >= patience) throw poisoned()
+    else if (performance.now() - since >= patience / 4) kernels.bn_share(1)
+    Atomics.store(words, waitingWord, 1)
+    await changed(doneWord, count, patience / 4)
+    Atomics.store(words, waitingWord, 0)
+  }
+}
+
+/** Where engines have it, another word is heard of at once. */
+const { waitAsync } = Atomics as {
+  waitAsync?(words: Int32Array, index: number, value: number): { value: Promise<unknown> | string }
+}
+
+/** When a word has changed, or time is up. The timer keeps Node alive, which a wait does not. */
+function changed(index: number, value: number, milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, waitAsync ? milliseconds : 1)
+    void Promise.resolve(waitAsync?.(words, index, value).value ?? new Promise(() => {})).then(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
 }
 
 function wait(units: number): void {
@@ -213,9 +275,12 @@ function wait(units: number): void {
 /** A thread died, or is too slow: nothing of it is used any more, and nothing that it may write to. */
 function poisoned(): ThreadError {
   const why = `a thread did not answer within ${patience} ms`
-  isPoisoned = true
-  refuse?.()
-  void endThreads(why)
+  // Once all have ended none can write any more.
+  if (taken.length > 0) {
+    isPoisoned = true
+    guard.refuse()
+    void endThreads(why)
+  }
   return new ThreadError(
     `${why}: what this call was to write is undefined. Await threads.dispose() before the next call; init starts a new pool`,
   )

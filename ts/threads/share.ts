@@ -15,6 +15,7 @@ import {
   outerWord,
   rowsWord,
 } from "../wasm.ts"
+import type { Guard } from "./guard.ts"
 import { runUnits, type Shares, startByItself, threadCount } from "./pool.ts"
 
 type Kernels = typeof kernel
@@ -40,8 +41,8 @@ const frozenFlag = 8
 const weightedFlag = 16
 const inChunksFlag = 32
 
-/** The kernels of an instance, run by all threads there are; and what refuses every call, and ends that. */
-export function shared(own: Kernels & Shares): { kernels: Kernels; refuse(): void; accept(): void } {
+/** The kernels of an instance, run by all threads there are. */
+export function shared(own: Kernels & Shares): { kernels: Kernels; guard: Guard } {
   const kept: [number, number][] = []
   const share: Kernels = {
     ...own,
@@ -72,17 +73,21 @@ export function shared(own: Kernels & Shares): { kernels: Kernels; refuse(): voi
       throw new ThreadError("a thread that did not answer may still write: await threads.dispose() first")
     }
   }
-  return {
-    kernels,
-    refuse: () =>
-      void Object.assign(kernels, refused, {
-        bn_free: (address: number, length: number) => void kept.push([address, length]),
-      }),
+  const hold = () => {
+    kernels.bn_free = (address, length) => void kept.push([address, length])
+  }
+  const guard: Guard = {
+    hold,
+    refuse() {
+      Object.assign(kernels, refused)
+      hold()
+    },
     accept() {
       Object.assign(kernels, share)
       for (const [address, length] of kept.splice(0)) own.bn_free(address, length)
     },
   }
+  return { kernels, guard }
 }
 
 function word(index: number): number {
@@ -164,10 +169,14 @@ function runChunks(own: Shares, kind: number, flags: number, epsilon: number, ch
   const each = inner > blockElements ? 1 : halves ? channelsEach(2, 16) : channels
   const states = Math.ceil(channels / each) * Math.ceil(each / 2)
   const most = Math.floor(own.bn_states_len() / states)
-  for (let first = 0; first < chunks; first += most) {
+  const from = (first: number): void => {
     const end = Math.min(chunks, first + most)
     const step = Math.ceil((end - first) / (threads * unitsEach)) * perChunk
-    runUnits(own.bn_fork(kind, flags, epsilon, each, first * perChunk, Math.min(all, end * perChunk), step, all))
-    own.bn_join(first === 0 ? 1 : 0, end === chunks ? 1 : 0)
+    const units = own.bn_fork(kind, flags, epsilon, each, first * perChunk, Math.min(all, end * perChunk), step, all)
+    runUnits(units, () => {
+      own.bn_join(first === 0 ? 1 : 0, end === chunks ? 1 : 0)
+      if (end < chunks) from(end)
+    })
   }
+  from(0)
 }

@@ -4,6 +4,7 @@ import { checkOptions } from "../options/settings.ts"
 import { checkMemory, checkThreads, checkWorkerUrl } from "../options/threads.ts"
 import { setCacheBytes } from "../stream.ts"
 import { isStarted, type kernel, start } from "../wasm.ts"
+import { quiet } from "./background.ts"
 import { adopt, endThreads, reason, type Shares, startThreads, threadCount } from "./pool.ts"
 import { shared } from "./share.ts"
 
@@ -49,7 +50,7 @@ export const threads: Threads = {
   get reason() {
     return threadCount() > 1 ? undefined : reason
   },
-  dispose: () => endThreads(),
+  dispose: () => quiet().then(() => endThreads()),
 }
 
 /** Makes the exports of a module whose memory is shared. */
@@ -58,8 +59,8 @@ export function instantiate(module: WebAssembly.Module): typeof kernel {
   const own = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels
   // All of it is there from the start, so that no view of it is ever detached; the allocator takes what is free.
   own.bn_free(kernelPages * pageBytes, (pages - kernelPages) * pageBytes)
-  const { kernels, refuse, accept } = shared(own)
-  adopt(own, memory, isShared ? module : undefined, refuse, accept)
+  const { kernels, guard } = shared(own)
+  adopt(own, memory, isShared ? module : undefined, guard)
   // A share of it for each of two threads.
   setCacheBytes(2 ** 21)
   return Object.assign(kernels, { memory })
@@ -103,6 +104,7 @@ export async function init(options?: ThreadsOptions): Promise<void> {
   const count = checkThreads(given.threads)
   const url = checkWorkerUrl(given.workerUrl)
   start()
+  await quiet()
   const running = await startThreads(count, url)
   if (typeof count === "number" && running < count && count > 1) {
     console.warn(`batchnorm: ${running} of ${count} threads: ${reason}`)

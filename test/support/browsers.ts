@@ -3,7 +3,7 @@ import puppeteer, { type Browser } from "puppeteer-core"
 import { findChromium } from "../../tools/chromium.mjs"
 import { findFirefox } from "../../tools/firefox.mjs"
 
-/** The real browsers that the page is tested in, by one interface. */
+/** The real browsers that pages are tested in, by one interface. */
 export const browsers: Readonly<Record<string, () => Promise<Browser>>> = {
   Chromium: () =>
     puppeteer.launch({
@@ -17,7 +17,7 @@ export const browsers: Readonly<Record<string, () => Promise<Browser>>> = {
     return puppeteer.launch({
       browser: "firefox",
       executablePath,
-      // Dark, which Chromium is told page by page.
+      // Dark, where a page asks; Chromium is told page by page.
       extraPrefsFirefox: { "layout.css.prefers-color-scheme.content-override": 0 },
     })
   },
