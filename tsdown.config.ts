@@ -28,7 +28,8 @@ export default defineConfig([
   { ...shared, entry: { index: "ts/entry/index.ts" } },
   { ...shared, entry: { "no-simd": "ts/entry/no-simd.ts" } },
   { ...shared, entry: { slim: "ts/entry/slim.ts" } },
-  // Its declarations are those of index.
+  // Its declarations are those of index; as with threads.
   { ...shared, entry: { "index.workerd": "ts/entry/index.workerd.ts" }, dts: false, plugins: [kernelBeside] },
   { ...shared, entry: { threads: "ts/entry/threads.ts" } },
+  { ...shared, entry: { "threads.workerd": "ts/entry/threads.workerd.ts" }, dts: false, plugins: [kernelBeside] },
 ])

@@ -9,6 +9,7 @@ const entries = ["index", "no-simd", "slim", "threads"]
 const outputs = [
   "kernel.wasm",
   "index.workerd.js",
+  "threads.workerd.js",
   ...entries.flatMap((entry) => [`${entry}.js`, `${entry}.d.ts`]),
 ].map((file) => `dist/${file}`)
 const inputs = () =>

@@ -4,7 +4,7 @@ import { type Convention, conventions, oneElement } from "./conventions.ts"
 import { StateError } from "./errors.ts"
 import { emptySaved, inferInto, makeVectors, normalize, type Told } from "./forward.ts"
 import { jsonNumber } from "./json.ts"
-import { checkNow, later } from "./later.ts"
+import { later } from "./later.ts"
 import { merge, noParts, partsOf } from "./merge.ts"
 import { checkShapeOf, elements } from "./options/arrays.ts"
 import { allAxes, axesOf, checkLayerChannels, elementsAlong, layerAxes } from "./options/axes.ts"
@@ -539,7 +539,7 @@ export class BatchNorm {
   }
 
   #refuseNonFinite(x: NdArray, kept: number, weights: Maybe<Weights>): void {
-    checkNow()
+    later?.need()
     const rank = x.shape.length
     const { mean, variance } = moments(x, axesOf(allAxes(rank) ^ kept, rank), { weights })
     const channel = mean.data.findIndex((value, index) => !Number.isFinite(value + (variance.data[index] as number)))

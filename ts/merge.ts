@@ -1,5 +1,5 @@
 // Moments of parts, merged. Source: Chan, Golub and LeVeque 1979, as in crates/batchnorm/src/moments.rs.
-import { checkNow } from "./later.ts"
+import { later } from "./later.ts"
 import { checkData, checkShapeOf } from "./options/arrays.ts"
 import { allAxes, checkLayerChannels } from "./options/axes.ts"
 import { checkWeights } from "./options/weights.ts"
@@ -41,7 +41,7 @@ export function partsOf(
   const parts = noParts(channels)
   if (view.count === 0) return parts
   const { count, mean, meanRest, m2 } = parts
-  checkNow()
+  later?.need()
   reduce(view, data, weighting, mean, m2, meanRest, count)
   for (let channel = 0; channel < channels; channel++) {
     m2[channel] = (m2[channel] as number) * (count[channel] as number)

@@ -8,7 +8,7 @@
 //   runTiles(reduce, map, …)      of each tile a pass that reduces it, if there is one, and one that maps it
 //     load(…), a kernel           what a pass does with each piece
 import { walk } from "./broadcast.ts"
-import { checkFree, later, type Pass } from "./later.ts"
+import { later, type Pass } from "./later.ts"
 import {
   callAt,
   channelsAt,
@@ -122,7 +122,7 @@ export let end = 0
 
 /** Starts on an array x, seen through a view. `copied`: as of {@link use}. */
 export function open(seen: View, x: FloatArray, copied?: boolean): void {
-  checkFree()
+  later?.open()
   view = seen
   double = x.BYTES_PER_ELEMENT === 8 ? 1 : 0
   weighting = undefined

@@ -1,5 +1,5 @@
 import { expand } from "./broadcast.ts"
-import { checkNow } from "./later.ts"
+import { later } from "./later.ts"
 import { checkData, checkShapeOf, elements } from "./options/arrays.ts"
 import { allAxes, checkAxes, hasAxis } from "./options/axes.ts"
 import {
@@ -63,7 +63,7 @@ export function sufficientStatistics(
 
   const view = viewOf(own, reduced)
   const { statistics: length, count } = view
-  checkNow()
+  later?.need()
   const vector = () => new Float64Array(length)
   const [mean, variance, meanRest, shifts] = [vector(), vector(), vector(), vector()]
   if (count > 0) reduce(view, data, undefined, mean, variance, meanRest)

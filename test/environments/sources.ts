@@ -17,6 +17,7 @@ export async function sources(entry: string): Promise<ReadonlyMap<string, string
     await source("print", entry, "cjs"),
     await source("slim-attempt", "batchnorm/slim", "esm"),
     await source("print-threads", "batchnorm/threads", "esm"),
+    await source("one-thread", "batchnorm/threads", "esm"),
     await source("page-threads", entry.replace("index.js", "threads.js"), "esm"),
   ])
 }

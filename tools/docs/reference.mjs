@@ -25,7 +25,14 @@ const subjects = {
   "As in tf.nn": ["tf-nn", "sufficient-statistics"],
   "Data in parts": ["moments", "standardizer"],
   Folding: ["fold"],
-  "Memory and start": ["allocate", "init", "threads/start", "threads/worker-source"],
+  "Memory and start": [
+    "allocate",
+    "init",
+    "threads/allocate",
+    "threads/start",
+    "threads/background",
+    "threads/worker-source",
+  ],
   Errors: ["errors"],
   "Arrays and records": ["types"],
 }

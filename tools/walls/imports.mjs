@@ -14,7 +14,7 @@ const order = [
   ["entry/"],
   ["index"],
   ["fold"],
-  ["batch-norm", "standardizer", "sufficient-statistics"],
+  ["batch-norm", "standardizer", "sufficient-statistics", "threads/allocate"],
   ["forward", "backward", "tf-nn", "moments", "allocate", "init", "state"],
   ["merge", "batches"],
   ["threads/start"],

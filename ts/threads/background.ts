@@ -1,5 +1,6 @@
 // Calls that are computed while the calling thread goes on, one after the other.
-import { setLater, setUnderWay } from "../later.ts"
+import { StateError } from "../errors.ts"
+import { type Later, setLater } from "../later.ts"
 import { attach } from "../memory.ts"
 import { runTilesLater, setPieceElements } from "../stream.ts"
 import { goOn, joined, ready, threadCount } from "./pool.ts"
@@ -42,34 +43,49 @@ async function compute<R>(call: () => R): Promise<R> {
   setPieceElements(threadCount() > 1 ? undefined : pieceElements)
   let passes: Promise<void> | undefined
   const actions: (() => void)[] = []
+  const later: Later = {
+    open() {
+      if (passes) throw underWay()
+    },
+    run(...given) {
+      passes = runTilesLater(...given, breathe)
+    },
+    after: (action) => void actions.push(action),
+    need() {
+      throw new StateError("this call needs its sums before it returns: it cannot be computed in the background")
+    },
+  }
+  setLater(later)
+  began = performance.now()
   try {
-    let since = performance.now()
-    const breathe = async () => {
-      await joined()
-      if (performance.now() - since < atOnce) return
-      await new Promise((resolve) => setTimeout(resolve))
-      since = performance.now()
-    }
-    setLater({
-      run(...given) {
-        setUnderWay(true)
-        passes = runTilesLater(...given, breathe)
-      },
-      after: (action) => void actions.push(action),
-    })
     let result: R
     try {
       result = call()
     } finally {
-      setLater(undefined)
+      later.need = later.open
       // Whatever it threw, what is under way comes to its end.
       await passes
     }
     for (const action of actions) action()
     return result
   } finally {
-    setUnderWay(false)
+    setLater(undefined)
     setPieceElements()
     goOn(false)
   }
+}
+
+function underWay(): StateError {
+  return new StateError("a call is under way in the background: await its promise before the next one")
+}
+
+/** When this thread has last begun to compute. */
+let began = 0
+
+/** When the kernels are through, and others have had their turn if this has been busy for long. */
+async function breathe(): Promise<void> {
+  await joined()
+  if (performance.now() - began < atOnce) return
+  await new Promise((resolve) => setTimeout(resolve))
+  began = performance.now()
 }

@@ -60,11 +60,12 @@ let isChosen = false
 /** Whether this thread may sleep: a page's own may not. */
 let maySleep = true
 let started: Promise<number> = Promise.resolve(1)
-let guard: Guard
+let guard: Guard | undefined
 /** Whether this thread goes on while others compute; and then the job that they are at. */
 let isInBackground = false
 let job: Promise<void> | undefined
 
+const notShared = "this engine has no shared memory"
 /** Why there is one thread, where there is one. */
 export let reason: string | undefined = "the pool has not started: the first large call starts it, or init"
 
@@ -86,6 +87,12 @@ export function adopt(
   } catch {
     maySleep = false
   }
+}
+
+/** Has no threads ever, for want of what they share. */
+export function haveNone(): void {
+  isChosen = true
+  reason = notShared
 }
 
 /** How many threads compute, the calling one included. */
@@ -112,6 +119,7 @@ async function startNow(count: number | "auto", url: string | URL | undefined): 
   await endThreads()
   launch(count === "auto" ? Math.min(cores(), mostByItself) : Math.max(1, count), url)
   const due = taken.length
+  if (due === 0) return 1
   for (const end = performance.now() + startTime; performance.now() < end; await pause(1)) {
     if (taken.length < due || Atomics.load(words, startedWord) >= due) break
   }
@@ -124,12 +132,8 @@ async function startNow(count: number | "auto", url: string | URL | undefined): 
 }
 
 function launch(count: number, url: string | URL | undefined): void {
-  reason =
-    count > 1
-      ? module
-        ? whyNone()
-        : "this engine has no shared memory"
-      : "one thread is all that was asked for, or that this machine has"
+  const enough = "one thread is all that was asked for, or that this machine has"
+  reason = module ? (count > 1 ? whyNone() : enough) : notShared
   if (reason !== undefined) return
   const local = kernels.__tls_base.value as number
   const localBytes = kernels.__tls_size.value as number
@@ -187,7 +191,7 @@ function release(threads: readonly Taken[]): void {
   ending = undefined
   isPoisoned = false
   for (const word of [waitingWord, sleepersWord, stopWord, startedWord, endedWord]) Atomics.store(words, word, 0)
-  if (!isInBackground) guard.accept()
+  if (!isInBackground) guard?.accept()
 }
 
 /** Runs the units of a job that was forked, with all threads, and then does what is next. */
@@ -212,8 +216,8 @@ export async function ready(): Promise<void> {
 /** Whether this thread goes on while the others compute, from now on. */
 export function goOn(inBackground: boolean): void {
   isInBackground = inBackground
-  if (inBackground) guard.hold()
-  else if (!isPoisoned) guard.accept()
+  if (inBackground) guard?.hold()
+  else if (!isPoisoned) guard?.accept()
 }
 
 /** When the jobs that were forked are done. */
@@ -278,7 +282,7 @@ function poisoned(): ThreadError {
   // Once all have ended none can write any more.
   if (taken.length > 0) {
     isPoisoned = true
-    guard.refuse()
+    guard?.refuse()
     void endThreads(why)
   }
   return new ThreadError(

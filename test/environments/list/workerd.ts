@@ -32,6 +32,7 @@ function leak(name: string, run: Environment["run"]): Environment {
 export const workerd: readonly Environment[] = [
   environment("workerd", /^Cloudflare-Workers/, (scratch) => worker(scratch, "inline.js")),
   environment("workerd-slim", /^Cloudflare-Workers/, (scratch) => worker(scratch, "slim.js")),
+  environment("workerd-threads", /^Cloudflare-Workers/, (scratch) => worker(scratch, "threads.js")),
   leak("workerd-leak-node", async (scratch) => {
     const cwd = await scratch.project("plain")
     return printed(scratch, { program: here, args: ["--conditions=workerd", "print.js"], cwd })
