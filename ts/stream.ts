@@ -43,7 +43,7 @@ import {
 } from "./wasm.ts"
 import { spread, type Weighting } from "./weighting.ts"
 
-/** Bytes of the channels-first tiles of resident arrays: so many that a second pass finds them in cache. */
+/** Bytes of the channels-first tiles of resident arrays that two passes go over: so many that the second finds them in cache. */
 let cacheBytes = 1 << 18
 
 /** Makes them larger, for several threads. */
@@ -102,6 +102,8 @@ let channels = 0
 let outerStep = 0
 let channelStep = 0
 let capacity = 0
+/** Whether a pass follows another. */
+let isTwice = false
 /** Its first statistic, and how many it has. */
 let tileStart = 0
 let tileLength = 0
@@ -186,6 +188,7 @@ export function runTiles(reduce: Pass | undefined, map: Pass | undefined, output
     later.run(reduce, map, outputs, flags)
     return
   }
+  isTwice = !!reduce && !!map
   while (nextTile()) {
     beginTile()
     if (reduce) {
@@ -208,6 +211,7 @@ export async function runTilesLater(
   flags: number,
   joined: () => Promise<void>,
 ): Promise<void> {
+  isTwice = !!reduce && !!map
   try {
     while (nextTile()) {
       beginTile()
@@ -277,7 +281,7 @@ function endReduction(): void {
 function measureTiles(): void {
   const bytes = weighting || double ? weightBytes : 4
   capacity = isStaged ? stagingBytes / bytes : pieceElements
-  const cached = Math.min(capacity, view.inner === 1 ? capacity : cacheBytes / bytes)
+  const cached = Math.min(capacity, view.inner > 1 && isTwice ? cacheBytes / bytes : capacity)
   const perOuter = view.count * view.channels
   if (view.outer > 1 && view.channels <= mostChannels() && perOuter <= capacity) {
     outerStep = Math.min(Math.floor(tileChannels / view.channels), Math.max(1, Math.floor(cached / perOuter)))
