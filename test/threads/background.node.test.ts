@@ -154,6 +154,13 @@ describe("what cannot be is an error that says why, after which all goes on", ()
     expect(forward(x).y.data).toEqual(alone.forward(x).y.data)
   })
 
+  test("no call at all", async () => {
+    const nothing = inBackground(() => 7)
+    expect(moments(x, [0])).toEqual(alone.moments(x, [0]))
+    expect(await nothing).toBe(7)
+    expect(moments(x, [0])).toEqual(alone.moments(x, [0]))
+  })
+
   test("two calls in one", async () => {
     await expect(inBackground(() => [forward(x), forward(x)])).rejects.toMatchObject(busy)
     expect(moments(x, [0])).toEqual(alone.moments(x, [0]))

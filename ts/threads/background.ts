@@ -62,9 +62,11 @@ async function compute<R>(call: () => R): Promise<R> {
     try {
       result = call()
     } finally {
-      later.need = later.open
-      // Whatever it threw, what is under way comes to its end.
-      await passes
+      if (passes) {
+        later.need = later.open
+        // Whatever it threw, what is under way comes to its end.
+        await passes
+      } else setLater(undefined)
     }
     for (const action of actions) action()
     return result
