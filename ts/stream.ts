@@ -121,6 +121,8 @@ let innerStep = 0
 /** Whether it is the first of its tile, and the last: 0 or 1. */
 export let begin = 0
 export let end = 0
+/** How many elements it has. */
+export let pieceElements = 0
 
 /** Starts on an array x, seen through a view. `copied`: as of {@link use}. */
 export function open(seen: View, x: FloatArray, copied?: boolean): void {
@@ -342,6 +344,7 @@ function nextPiece(): boolean {
   rows = Math.min(rowStep, view.reduce - row)
   inners = Math.min(innerStep, view.inner - inner)
   end = row + rows >= view.reduce && inner + inners >= view.inner ? 1 : 0
+  pieceElements = outers * rows * channels * inners
   const at = callAt / 4
   uint32[at + outerWord] = outers
   uint32[at + rowsWord] = rows

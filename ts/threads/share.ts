@@ -4,6 +4,7 @@
 // Where a cut lies changes no bit: maps go by element, reductions are cut at chunks or between channels.
 import { ThreadError } from "../errors.ts"
 import { callAt, uint32 } from "../memory.ts"
+import { pieceElements } from "../stream.ts"
 import {
   blockRowsWord,
   blocksWord,
@@ -96,7 +97,10 @@ function word(index: number): number {
 
 /** Whether the piece of the call is worth several threads, and there are some. */
 function isLarge(): boolean {
-  if (word(outerWord) * word(rowsWord) * word(channelsWord) * word(innerWord) <= notWorthwhile) return false
+  return pieceElements > notWorthwhile && areSeveral()
+}
+
+function areSeveral(): boolean {
   if (threadCount() > 1) return true
   startByItself()
   return false
