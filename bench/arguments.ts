@@ -18,7 +18,8 @@ npm run bench -- [WORKLOAD ...] [options]
                        A list is separated by commas; everything in it unless given.
 
 What is measured, in place of the workloads:
-  --sweep KIND         ${sweeps.join(", ")}: the cost of an element relative to a copy
+  --sweep KIND         size, channels, offset: the cost of an element relative to a copy;
+                       threads: the time of all cores relative to that of one
   --calls              what a call costs beside its arithmetic, in time and in bytes
   --start              from import to the first result, in as many fresh processes as rounds
 

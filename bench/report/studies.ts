@@ -7,13 +7,44 @@ import { type Point, type Sweep, swept } from "../studies/sweep.ts"
 import { borderless, duration, ratio } from "./table.ts"
 
 /** What the number is that a sweep varies. */
-const varied: Record<Sweep, string> = { size: "elements", channels: "channels", offset: "offset" }
+const varied: Record<Sweep, string> = { size: "elements", channels: "channels", offset: "offset", threads: "elements" }
 
 /** How far from the median of its column a point of a sweep may lie: beyond, it is marked. */
-const flat = { size: 0.25, channels: 0.5, offset: 0.25 } as const satisfies Record<Sweep, number>
+const flat: Record<Sweep, number> = { size: 0.25, channels: 0.5, offset: 0.25, threads: Number.POSITIVE_INFINITY }
+/** Above it, all cores are slower than one by more than noise. */
+const slower = 1.02
+
+/** Each point's times relative to what they are compared with; those that should not be are marked. */
+export function sweepTable(points: readonly Point[]): string {
+  return points.some(({ alone }) => alone) ? threadsTable(points) : copyTable(points)
+}
+
+/** Each point's times relative to those of one thread. */
+function threadsTable(points: readonly Point[]): string {
+  const kinds = [...new Set(points.map(({ layout }) => layout))]
+  return kinds
+    .map((layout) => {
+      const rows = points
+        .filter((point) => point.layout === layout)
+        .map((point) => [
+          point.at.toLocaleString("en"),
+          `[${point.shape.join(", ")}]`,
+          ...swept.map((operation) => {
+            const value = relative(point, operation)
+            return value > slower ? styleText("yellow", `${ratio(value)} !`) : `${ratio(value)}  `
+          }),
+          duration(point.alone?.forward.median ?? Number.NaN),
+        ])
+      return [
+        `${styleText("bold", layout)} · time of all cores ÷ that of one`,
+        plain([varied.threads, "shape", ...swept, "forward, one"], rows),
+      ].join("\n")
+    })
+    .join("\n\n")
+}
 
 /** Each point's times relative to a copy of as many elements; those off the median are marked. */
-export function sweepTable(points: readonly Point[]): string {
+function copyTable(points: readonly Point[]): string {
   const [first] = points
   if (!first) return ""
   const kinds = [...new Set(points.map(({ layout }) => layout))]
@@ -29,7 +60,7 @@ export function sweepTable(points: readonly Point[]): string {
           const isOff = Math.abs(value / (middles[index] as number) - 1) > flat[first.sweep]
           return isOff ? styleText("yellow", `${ratio(value)} !`) : `${ratio(value)}  `
         }),
-        duration(point.copy.median),
+        duration(point.copy?.median ?? Number.NaN),
       ])
       const off = (text: string) => styleText("dim", text)
       const note = `! more than ${100 * flat[first.sweep]} % off the median: ${swept
@@ -44,8 +75,8 @@ export function sweepTable(points: readonly Point[]): string {
     .join("\n\n")
 }
 
-function relative({ times, copy }: Point, operation: (typeof swept)[number]): number {
-  return times[operation].median / copy.median
+function relative({ times, copy, alone }: Point, operation: (typeof swept)[number]): number {
+  return times[operation].median / ((alone?.[operation] ?? copy)?.median ?? Number.NaN)
 }
 
 /** What a call costs. */

@@ -1,12 +1,15 @@
-// The cost of an element, relative to a copy of as many, across sizes, numbers of channels and places in memory.
-import { allocate, backward, forward, infer, moments, type NdArray } from "batchnorm"
+// The cost of an element, relative to a copy of as many, across sizes, numbers of channels and places in memory; and the
+// time of all cores, relative to that of one, across sizes.
+import type { NdArray } from "batchnorm"
+import * as alone from "batchnorm"
+import { startThreads } from "../peers/batchnorm-threads.ts"
 import type { Operation } from "../peers/peer.ts"
-import { type Effort, type Times, time } from "../timing.ts"
+import { type Effort, type Timed, type Times, time } from "../timing.ts"
 import type { Layout } from "../workloads.ts"
 import { yardstick } from "../yardstick.ts"
 
 /** What is varied. */
-export const sweeps = ["size", "channels", "offset"] as const
+export const sweeps = ["size", "channels", "offset", "threads"] as const
 export type Sweep = (typeof sweeps)[number]
 
 /** The operations of a sweep. */
@@ -19,9 +22,13 @@ export interface Point {
   /** The number that is varied: elements, channels, or elements from the start of an allocation. */
   readonly at: number
   readonly shape: readonly number[]
-  readonly copy: Times
-  readonly times: Readonly<Record<(typeof swept)[number], Times>>
+  readonly times: OperationTimes
+  /** What these are compared with: a copy, or where they are those of all cores, the times of one. */
+  readonly copy?: Times | undefined
+  readonly alone?: OperationTimes | undefined
 }
+
+type OperationTimes = Readonly<Record<(typeof swept)[number], Times>>
 
 interface Place {
   readonly at: number
@@ -32,7 +39,10 @@ interface Place {
 
 /** Measures one sweep, point by point. */
 export async function* sweep(kind: Sweep, effort: Effort, wasm: WebAssembly.Module): AsyncGenerator<Point> {
-  for (const place of places[kind]()) yield measure(kind, place, effort, wasm)
+  const several = kind === "threads" ? await startThreads() : undefined
+  for (const place of places[kind]()) {
+    yield several ? measureThreads(several, place, effort) : measure(kind, place, effort, wasm)
+  }
 }
 
 const layouts = ["channels-last", "channels-first"] as const
@@ -63,10 +73,52 @@ const places: Record<Sweep, () => Place[]> = {
         return { at: offset, layout, shape, offset }
       }),
     ),
+  threads: () =>
+    layouts.flatMap((layout) =>
+      [1e3, 3e3, 1e4, 3e4, 1e5, 2e5, 3e5, 5e5, 1e6, 3e6, 1e7, 3e7, 1e8].map((elements): Place => {
+        const side = Math.min(56, Math.round(Math.sqrt(elements / 32)))
+        const images = Math.round(elements / (side * side * 32))
+        const shape = layout === "channels-last" ? [images, side, side, 32] : [images, 32, side, side]
+        return { at: images * side * side * 32, layout, shape, offset: 0 }
+      }),
+    ),
 }
 
-async function measure(kind: Sweep, { at, layout, shape, offset }: Place, effort: Effort, wasm: WebAssembly.Module) {
-  const length = shape.reduce((product, size) => product * size, 1)
+async function measure(kind: Sweep, place: Place, effort: Effort, wasm: WebAssembly.Module): Promise<Point> {
+  const { at, layout, shape } = place
+  const { calls, dispose } = callsOf(alone, place)
+  const copy = { name: "copy", run: yardstick(wasm, elementsOf(place)).copy }
+  const times = await time([copy, ...calls], effort)
+  dispose()
+  return { sweep: kind, layout, at, shape, copy: times.get("copy") as Times, times: operationsOf(times, calls) }
+}
+
+async function measureThreads(several: Functions, place: Place, effort: Effort): Promise<Point> {
+  const { at, layout, shape } = place
+  const both = [several, alone].map((functions) => callsOf(functions, place))
+  const [all, one] = both.map(({ calls }, index) => calls.map((call) => ({ ...call, name: `${call.name} ${index}` })))
+  // Of an operation, one and all take turns.
+  const times = await time(all?.flatMap((call, index) => [call, one?.[index] as Timed]) ?? [], effort)
+  for (const { dispose } of both) dispose()
+  return {
+    ...{ sweep: "threads", layout, at, shape },
+    times: operationsOf(times, all ?? []),
+    alone: operationsOf(times, one ?? []),
+  }
+}
+
+function operationsOf(times: ReadonlyMap<string, Times>, calls: readonly Timed[]): OperationTimes {
+  const entries = swept.map((operation, index) => [operation, times.get((calls[index] as Timed).name)])
+  return Object.fromEntries(entries) as OperationTimes
+}
+
+/** What is called, of either entry. */
+type Functions = Pick<typeof alone, "allocate" | (typeof swept)[number]>
+
+/** Calls on resident arrays with a complete `out`, in the order of `swept`. */
+function callsOf({ allocate, ...functions }: Functions, place: Place): { calls: Timed[]; dispose(): void } {
+  const { layout, shape, offset } = place
+  const length = elementsOf(place)
   const channels = (layout === "channels-last" ? shape.at(-1) : shape[1]) as number
   const axis = layout === "channels-last" ? -1 : 1
   const axes = [...shape.keys()].filter((each) => each !== (axis + shape.length) % shape.length)
@@ -80,7 +132,7 @@ async function measure(kind: Sweep, { at, layout, shape, offset }: Place, effort
     dy.data[i] = noise[(i * 7 + 3) & (noise.length - 1)]!
   }
   const options = { axis, gamma: new Float64Array(channels).fill(1.5), beta: new Float64Array(channels).fill(0.5) }
-  const { saved } = forward(x, { ...options, out: { y } })
+  const { saved } = functions.forward(x, { ...options, out: { y } })
   const vector = () => new Float64Array(channels)
   const moment = () => ({ data: vector(), shape: [channels] })
   const outs = {
@@ -89,19 +141,22 @@ async function measure(kind: Sweep, { at, layout, shape, offset }: Place, effort
     infer: { ...saved, out: y },
     backward: { out: { dx, dgamma: vector(), dbeta: vector() } },
   }
-  const times = await time(
-    [
-      { name: "copy", run: yardstick(wasm, length).copy },
-      { name: "moments", run: () => moments(x, axes, outs.moments) },
-      { name: "forward", run: () => forward(x, outs.forward) },
-      { name: "infer", run: () => infer(x, outs.infer) },
-      { name: "backward", run: () => backward(dy, x, saved, outs.backward) },
-    ],
-    effort,
-  )
-  for (const allocation of allocations) allocation.dispose()
-  const { copy, ...operations } = Object.fromEntries(times) as Record<"copy" | keyof Point["times"], Times>
-  return { sweep: kind, layout, at, shape, copy, times: operations }
+  const runs: Record<(typeof swept)[number], () => unknown> = {
+    moments: () => functions.moments(x, axes, outs.moments),
+    forward: () => functions.forward(x, outs.forward),
+    infer: () => functions.infer(x, outs.infer),
+    backward: () => functions.backward(dy, x, saved, outs.backward),
+  }
+  return {
+    calls: swept.map((name) => ({ name, run: runs[name] })),
+    dispose() {
+      for (const allocation of allocations) allocation.dispose()
+    },
+  }
+}
+
+function elementsOf({ shape }: Pick<Place, "shape">): number {
+  return shape.reduce((product, size) => product * size, 1)
 }
 
 type Resident = NdArray<Float32Array<ArrayBuffer>>

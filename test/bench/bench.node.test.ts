@@ -63,7 +63,7 @@ describe("the bench", () => {
     ],
     ["an operation", ["--operations", "infer,map"], 'no operation "map": there are moments, forward, infer, backward'],
     ["a mode", ["--modes", "out"], 'no mode "out": there are resident, io, fresh'],
-    ["a sweep", ["--sweep", "sizes"], 'no sweep "sizes": there are size, channels, offset'],
+    ["a sweep", ["--sweep", "sizes"], 'no sweep "sizes": there are size, channels, offset, threads'],
     ["a number", ["--rounds", "many"], '--rounds is a whole number from 1 on, not "many"'],
     ["a measurement in Chromium", ["--start", "--chromium"], "--start measures processes of Node"],
     ["an option", ["--fast"], "Unknown option '--fast'"],

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import { chartOf, chartPath } from "../../bench/report/chart.ts"
 import { figures, readmeTable, withTable } from "../../bench/report/readme.ts"
 import { checkSame, joined, newestRecord, originOf, type RunRecord, readRecord } from "../../bench/report/record.ts"
+import { sweepTable } from "../../bench/report/studies.ts"
 import { table } from "../../bench/report/table.ts"
 
 const times = (median: number) => ({ median, low: median * 0.98, high: median * 1.02, rounds: 7 })
@@ -149,5 +150,26 @@ describe("the table", () => {
     expect(lines[2]).toMatch(/pure JS +300 µs +±2 % +5\.24 +10\.0 +5\.00 +1\.5 u$/)
     expect(lines[3]).toMatch(/tf\.js wasm +– +WRONG 20000 u$/)
     expect(lines[4]).toMatch(/sum \+ copy +30\.0 µs +52\.4 +1\.00 +0\.50$/)
+  })
+})
+
+describe("the table of a sweep", () => {
+  const four = (median: number) => {
+    const each = times(median)
+    return { moments: each, forward: each, infer: each, backward: each }
+  }
+  const point = { layout: "channels-last", at: 1024, shape: [32, 32], times: four(0.06) } as const
+
+  it("has times relative to a copy", () => {
+    const text = sweepTable([{ ...point, sweep: "size", copy: times(0.02) }])
+    expect(text).toMatch(/^1,024 +\[32, 32\]( +3\.00){4} +20\.0 µs$/m)
+  })
+
+  it("has times of all cores relative to one, and marks those that are longer", () => {
+    const quick = { ...point, sweep: "threads", alone: four(0.12) } as const
+    const slow = { ...quick, at: 2048, alone: { ...four(0.12), infer: times(0.05) } } as const
+    const text = sweepTable([quick, slow])
+    expect(text).toMatch(/^1,024 +\[32, 32\]( +0\.50){4} +120 µs$/m)
+    expect(text).toMatch(/^2,048 +\[32, 32\] +0\.50 +0\.50 +1\.20 ! +0\.50 +120 µs$/m)
   })
 })
