@@ -6,12 +6,15 @@ import { type Sweep, sweeps } from "./studies/sweep.ts"
 import type { Effort } from "./timing.ts"
 import { type WorkloadName, workloadNames } from "./workloads.ts"
 
+/** Those that caches do not hold. */
+const largest: readonly WorkloadName[] = ["E", "F"]
+
 export const help = `Times batch normalization against other libraries and against the memory itself.
 Every answer is checked first.
 
 npm run bench -- [WORKLOAD ...] [options]
 
-  WORKLOAD             ${workloadNames.join(", ")}; all of them unless given
+  WORKLOAD             ${workloadNames.join(", ")}; all of them unless given, for --threads ${largest.join(", ")}
   --operations LIST    ${operations.join(", ")}
   --modes LIST         ${modes.join(", ")}
   --peers LIST         ${lines(peerNames)}
@@ -20,6 +23,7 @@ npm run bench -- [WORKLOAD ...] [options]
 What is measured, in place of the workloads:
   --sweep KIND         size, channels, offset: the cost of an element relative to a copy;
                        threads: the time of all cores relative to that of one
+  --threads            what all cores gain over one, beside the gain of a copy, sum or triad of as many elements
   --calls              what a call costs beside its arithmetic, in time and in bytes
   --start              from import to the first result, in as many fresh processes as rounds
 
@@ -41,7 +45,7 @@ What comes of it:
 
 /** What was asked for. */
 export interface Arguments {
-  readonly study: "help" | "chart" | "sweep" | "calls" | "start" | "compare"
+  readonly study: "help" | "chart" | "sweep" | "threads" | "calls" | "start" | "compare"
   readonly workloads: readonly WorkloadName[]
   readonly operations: readonly Operation[]
   readonly modes: readonly Mode[]
@@ -68,20 +72,33 @@ export function parse(args: readonly string[]): Arguments {
     allowPositionals: true,
     options: {
       ...{ operations: text, modes: text, peers: text, sweep: text, rounds: text, time: text },
-      ...{ calls: flag, start: flag, native: flag, chromium: flag, quick: flag, check: flag, small: flag },
+      ...{
+        threads: flag,
+        calls: flag,
+        start: flag,
+        native: flag,
+        chromium: flag,
+        quick: flag,
+        check: flag,
+        small: flag,
+      },
       ...{ record: flag, add: flag, chart: flag, help: flag },
     },
   })
-  const { help, chart, calls, start } = values
-  const study = help ? "help" : chart ? "chart" : values.sweep ? "sweep" : calls ? "calls" : start ? "start" : "compare"
+  const { help, chart, sweep, threads, calls, start } = values
+  const chosen = Object.entries({ help, chart, sweep, threads, calls, start }).find(([, isChosen]) => isChosen)
+  const study = (chosen?.[0] ?? "compare") as Arguments["study"]
   if (values.chromium && start) throw new RangeError("--start measures processes of Node, not --chromium")
   return {
     study,
-    workloads: chart ? workloadNames : among(positionals, workloadNames, "workload"),
+    workloads:
+      study === "threads" && positionals.length === 0
+        ? largest
+        : among(chart ? undefined : positionals, workloadNames, "workload"),
     operations: among(values.operations?.split(","), operations, "operation"),
     modes: among(values.modes?.split(","), modes, "mode"),
     peers: among(values.peers?.split(","), peerNames, "peer"),
-    sweep: among(values.sweep === undefined ? undefined : [values.sweep], sweeps, "sweep")[0] as Sweep,
+    sweep: among(sweep === undefined ? undefined : [sweep], sweeps, "sweep")[0] as Sweep,
     effort: {
       rounds: positive(values.rounds, "rounds") ?? (values.quick ? 3 : 7),
       milliseconds: positive(values.time, "time") ?? (values.quick ? 20 : 60),

@@ -17,7 +17,7 @@ import {
   root,
   writeRecord,
 } from "./report/record.ts"
-import { callsTable, startsTable, sweepTable } from "./report/studies.ts"
+import { callsTable, gainsTable, startsTable, sweepTable } from "./report/studies.ts"
 import { heading, ours, table } from "./report/table.ts"
 import { starts } from "./studies/start.ts"
 import { small, workloads } from "./workloads.ts"
@@ -63,7 +63,7 @@ async function drawChart(record: string | undefined): Promise<void> {
 async function study(
   wanted: Arguments,
   runner: Runner,
-): Promise<Pick<RunRecord, "comparisons" | "points" | "calls" | "starts"> | undefined> {
+): Promise<Pick<RunRecord, "comparisons" | "points" | "gains" | "calls" | "starts"> | undefined> {
   switch (wanted.study) {
     case "calls": {
       const calls = await all(runner.run("calls", wanted.effort))
@@ -80,6 +80,11 @@ async function study(
       console.log(sweepTable(points))
       return { points }
     }
+    case "threads": {
+      const gains = await all(runner.run("threads", planOf(wanted), wanted.effort))
+      console.log(gainsTable(gains))
+      return { gains }
+    }
     default: {
       const comparisons = await compare(wanted, runner)
       return wanted.isCheck ? undefined : { comparisons }
@@ -87,17 +92,17 @@ async function study(
   }
 }
 
+function planOf({ workloads: names, isSmall, operations, modes, isCheck, effort }: Arguments): Plan {
+  return {
+    workloads: names.map((name) => ({ name, ...(isSmall ? small(workloads[name]) : workloads[name]) })),
+    ...{ operations, modes },
+    effort: isCheck ? undefined : effort,
+  }
+}
+
 async function compare(wanted: Arguments, runner: Runner): Promise<Comparison[]> {
   const native = wanted.native ? await (await import("./native.ts")).nativeTimes(wanted, root) : undefined
-  const plan: Plan = {
-    workloads: wanted.workloads.map((name) => ({
-      name,
-      ...(wanted.isSmall ? small(workloads[name]) : workloads[name]),
-    })),
-    operations: wanted.operations,
-    modes: wanted.modes,
-    effort: wanted.isCheck ? undefined : wanted.effort,
-  }
+  const plan = planOf(wanted)
   const comparisons: Comparison[] = []
   let group: Comparison[] = []
   const flush = () => {

@@ -18,14 +18,15 @@ export interface Runner {
 }
 
 /** What the bench measures kernels against, built by `npm run bench`. */
-const yardstickPath = ".tools/yardstick/kernel.wasm"
+const yardstickFolder = join(root, ".tools/yardstick")
 
 /** This process. */
 export function inNode(): Runner {
   setFlagsFromString("--expose-gc")
   const collect: () => void = runInNewContext("gc")
   const engine: Engine = {
-    wasm: new WebAssembly.Module(readFileSync(join(root, yardstickPath))),
+    wasm: new WebAssembly.Module(readFileSync(join(yardstickFolder, "kernel.wasm"))),
+    sharedWasm: new WebAssembly.Module(readFileSync(join(yardstickFolder, "threads.wasm"))),
     heapSize(isCollected) {
       if (isCollected) collect()
       return process.memoryUsage().heapUsed

@@ -33,10 +33,22 @@ const allFeatures = ["bulk-memory", "sign-ext", "mutable-globals", "nontrapping-
 const threadGlobals = ["__stack_pointer", "__tls_base", "__tls_size"].map((name) => `--export=${name}`)
 
 /** @type {Variant} */
-const kernel = {
+export const kernel = {
   targetFeatures: `+simd128,${targetFeatures}`,
   wasmFeatures: ["simd128", ...wasmFeatures],
   wasmOpt: ["--enable-simd"],
+}
+
+/** @type {Variant} */
+export const threads = {
+  targetFeatures: `+simd128,+atomics,${targetFeatures}`,
+  wasmFeatures: ["simd128", "atomics", ...wasmFeatures],
+  // A fresh memory is zero; if it is imported, wasm-opt has to be told. What goes into it is packed once it is simple.
+  wasmOpt: ["--enable-simd", "--enable-threads", ...allFeatures, "--zero-filled-memory", "--memory-packing"],
+  features: ["threads"],
+  // 4 GiB: how much there is is the importer's choice.
+  linker: ["--import-memory", "--shared-memory", "--max-memory=4294967296", ...threadGlobals],
+  isShared: true,
 }
 
 /**
@@ -46,16 +58,7 @@ const kernel = {
 const variants = {
   kernel,
   "no-simd": { targetFeatures, wasmFeatures, wasmOpt: [] },
-  threads: {
-    targetFeatures: `+simd128,+atomics,${targetFeatures}`,
-    wasmFeatures: ["simd128", "atomics", ...wasmFeatures],
-    // A fresh memory is zero; if it is imported, wasm-opt has to be told. What goes into it is packed once it is simple.
-    wasmOpt: ["--enable-simd", "--enable-threads", ...allFeatures, "--zero-filled-memory", "--memory-packing"],
-    features: ["threads"],
-    // 4 GiB: how much there is is the importer's choice.
-    linker: ["--import-memory", "--shared-memory", "--max-memory=4294967296", ...threadGlobals],
-    isShared: true,
-  },
+  threads,
 }
 
 const texts = Object.keys(variants).map((variant) => `${variant}-text.ts`)

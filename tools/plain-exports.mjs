@@ -13,7 +13,7 @@ export function plainExports(wasm) {
     module.setFeatures(binaryen.Features.All)
     for (let index = module.getNumExports() - 1; index >= 0; index--) {
       const { name, kind, value } = binaryen.getExportInfo(module.getExportByIndex(index))
-      const [, plain] = /^(bn_\w+)_[0-9a-f]{16}$/.exec(name) ?? []
+      const [, plain] = /^((?:bn|yardstick)_\w+)_[0-9a-f]{16}$/.exec(name) ?? []
       if (plain && kind === binaryen.ExternalFunction) module.addFunctionExport(value, plain)
       if (plain || kind === binaryen.ExternalFunction || !/^__(stack_pointer|tls_base|tls_size)$/.test(name)) {
         module.removeExport(name)

@@ -7,13 +7,14 @@ export interface Page {
   next(): Promise<IteratorResult<unknown>>
 }
 
-const wasm = await WebAssembly.compileStreaming(fetch("/.tools/yardstick/kernel.wasm"))
+const compile = (name: string) => WebAssembly.compileStreaming(fetch(`/.tools/yardstick/${name}.wasm`))
+const [wasm, sharedWasm] = await Promise.all([compile("kernel"), compile("threads")])
 let running: AsyncIterator<unknown> | undefined
 
 const page: Page = {
   start(study, args) {
     const run = studies[study] as (...args: unknown[]) => AsyncGenerator
-    running = run({ wasm }, ...args)
+    running = run({ wasm, sharedWasm }, ...args)
   },
   next() {
     if (!running) throw new Error("nothing was started")

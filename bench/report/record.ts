@@ -7,6 +7,7 @@ import type { Comparison } from "../compare.ts"
 import type { Call } from "../studies/calls.ts"
 import type { Start } from "../studies/start.ts"
 import type { Point } from "../studies/sweep.ts"
+import type { Gain } from "../studies/threads.ts"
 
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -31,6 +32,7 @@ export interface RunRecord extends Origin {
   readonly format: 1
   readonly comparisons?: readonly Comparison[]
   readonly points?: readonly Point[]
+  readonly gains?: readonly Gain[]
   readonly calls?: readonly Call[]
   readonly starts?: readonly Start[]
 }
@@ -77,8 +79,8 @@ const recordFolder = join(root, "bench", "record")
 export function writeRecord(record: RunRecord, isKept: boolean): string {
   const folder = isKept ? recordFolder : join(root, ".tools", "bench")
   mkdirSync(folder, { recursive: true })
-  const { comparisons, points, calls, starts } = record
-  const study = comparisons ? "" : points ? "-sweep" : calls ? "-calls" : starts ? "-start" : ""
+  const { comparisons, points, gains, calls, starts } = record
+  const study = comparisons ? "" : points ? "-sweep" : gains ? "-threads" : calls ? "-calls" : starts ? "-start" : ""
   const name = `${record.date.replaceAll(":", "")}-${record.engine.name.toLowerCase()}${study}.json`
   const path = join(folder, name)
   writeFileSync(path, text(record))
@@ -129,10 +131,13 @@ export function checkSame(before: Origin, now: Origin): void {
 
 /** A record with the results of another run, which replace those of the same comparisons and studies. */
 export function joined(before: RunRecord, now: RunRecord): RunRecord {
-  const keyOf = ({ workload, mode, operation }: Comparison) => `${workload} ${mode} ${operation}`
-  const comparisons = new Map(
-    [before, now].flatMap((record) => record.comparisons ?? []).map((each) => [keyOf(each), each]),
-  )
+  const keyOf = ({ workload, operation, mode = "" }: { workload: string; operation: string; mode?: string }) =>
+    `${workload} ${mode} ${operation}`
+  const latest = <T extends Comparison | Gain>(of: (record: RunRecord) => readonly T[] | undefined): T[] => [
+    ...new Map([before, now].flatMap((record) => of(record) ?? []).map((each) => [keyOf(each), each])).values(),
+  ]
+  const comparisons = latest((record) => record.comparisons)
+  const gains = latest((record) => record.gains)
   const again = new Set(now.points?.map(({ sweep }) => sweep))
   const points = [...(before.points ?? []).filter(({ sweep }) => !again.has(sweep)), ...(now.points ?? [])]
   return {
@@ -140,7 +145,8 @@ export function joined(before: RunRecord, now: RunRecord): RunRecord {
     date: before.date,
     command: `${before.command} && ${now.command}`,
     load: Math.max(before.load, now.load),
-    ...(comparisons.size > 0 && { comparisons: [...comparisons.values()] }),
+    ...(comparisons.length > 0 && { comparisons }),
+    ...(gains.length > 0 && { gains }),
     ...(points.length > 0 && { points }),
   }
 }

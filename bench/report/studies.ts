@@ -4,6 +4,7 @@ import { median } from "../statistics.ts"
 import type { Call } from "../studies/calls.ts"
 import type { Start } from "../studies/start.ts"
 import { type Point, type Sweep, swept } from "../studies/sweep.ts"
+import type { Gain, OneAndAll } from "../studies/threads.ts"
 import { borderless, duration, ratio } from "./table.ts"
 
 /** What the number is that a sweep varies. */
@@ -77,6 +78,32 @@ function copyTable(points: readonly Point[]): string {
 
 function relative({ times, copy, alone }: Point, operation: (typeof swept)[number]): number {
   return times[operation].median / ((alone?.[operation] ?? copy)?.median ?? Number.NaN)
+}
+
+/** The share of a loop's gain that an operation should have at least: below, it is marked. */
+const leastShare = 0.9
+
+/** What all cores gain, and the loops. */
+export function gainsTable(gains: readonly Gain[]): string {
+  const gainOf = ({ one, all }: OneAndAll) => one.median / all.median
+  return [...new Set(gains.map(({ workload }) => workload))]
+    .map((workload) => {
+      const chosen = gains.filter((gain) => gain.workload === workload)
+      const { layout, shape, threads } = chosen[0] as Gain
+      const rows = chosen.map(({ operation, times, loop, memory }) => {
+        const share = gainOf(times) / gainOf(memory)
+        return [
+          ...[operation, duration(times.one.median), duration(times.all.median), ratio(gainOf(times))],
+          ...[loop, duration(memory.one.median), duration(memory.all.median), ratio(gainOf(memory))],
+          share < leastShare ? styleText("yellow", `${ratio(share)} !`) : `${ratio(share)}  `,
+        ]
+      })
+      return [
+        `${styleText("bold", `${workload} · ${layout} [${shape.join(", ")}]`)} f32 · resident · ${threads} threads`,
+        plain(["", "one", "all", "gain", "loop", "one", "all", "gain", "gain ÷ loop's"], rows),
+      ].join("\n")
+    })
+    .join("\n\n")
 }
 
 /** What a call costs. */

@@ -54,8 +54,25 @@ describe("the bench", () => {
     expect(status).toBe(0)
   })
 
+  it("answers --threads, in Node and in Chromium", { timeout: 180_000 }, () => {
+    for (const engine of [[], ["--chromium"]]) {
+      const args = ["--threads", "C", "D", "--small", "--rounds", "1", "--time", "1", ...engine]
+      const { stdout, stderr, status } = bench(...args)
+      expect(stderr).toBe("")
+      expect(stdout).toMatch(/^D · channels-first \[5, 64, 3, 3\] f32 · resident · \d+ threads$/m)
+      const time = " +[\\d.]+ [mµ]s"
+      expect(stdout).toMatch(
+        new RegExp(`^backward${time}${time} +[\\d.]+ +triad${time}${time} +[\\d.]+ +[\\d.]+( !)?$`, "m"),
+      )
+      expect(stdout).not.toContain("· E")
+      expect(stdout).toMatch(/-threads\.json\n$/)
+      expect(status).toBe(0)
+    }
+  })
+
   it.each([
     ["a workload", ["Z"], 'no workload "Z": there are A, B, C, D, E, F, G, H, I'],
+    ["a workload of a study", ["--threads", "Z"], 'no workload "Z": there are A, B, C, D, E, F, G, H, I'],
     [
       "a peer",
       ["--peers", "tfjs"],
@@ -81,6 +98,7 @@ describe("the bench", () => {
       "WORKLOAD",
       "--peers",
       "--sweep",
+      "--threads",
       "--calls",
       "--start",
       "--native",

@@ -3,8 +3,9 @@ import { describe, expect, it } from "vitest"
 import { chartOf, chartPath } from "../../bench/report/chart.ts"
 import { figures, readmeTable, withTable } from "../../bench/report/readme.ts"
 import { checkSame, joined, newestRecord, originOf, type RunRecord, readRecord } from "../../bench/report/record.ts"
-import { sweepTable } from "../../bench/report/studies.ts"
+import { gainsTable, sweepTable } from "../../bench/report/studies.ts"
 import { table } from "../../bench/report/table.ts"
+import type { Gain } from "../../bench/studies/threads.ts"
 
 const times = (median: number) => ({ median, low: median * 0.98, high: median * 1.02, rounds: 7 })
 const record: RunRecord = {
@@ -22,6 +23,10 @@ const record: RunRecord = {
       memory: { copy: times(0.02), sum: times(0.01) },
     },
   ],
+}
+const gain: Gain = {
+  ...{ workload: "E", layout: "channels-last", shape: [32, 112, 112, 64], operation: "infer", threads: 2 },
+  ...{ times: { one: times(18), all: times(10) }, loop: "copy", memory: { one: times(16), all: times(8) } },
 }
 
 describe("a record", () => {
@@ -57,6 +62,12 @@ describe("a record", () => {
     expect(both.comparisons).toEqual([again, other])
     expect(both.calls).toEqual(calls)
     expect(both).toMatchObject({ date: record.date, load: 1, command: Array(3).fill(record.command).join(" && ") })
+  })
+
+  it("takes up the gains of threads, in place of those of the same operation", () => {
+    const one = { ...gain, times: { one: times(30), all: times(15) } }
+    const both = joined({ ...record, gains: [gain, { ...gain, workload: "F" }] }, { ...record, gains: [one] })
+    expect(both.gains).toEqual([one, { ...gain, workload: "F" }])
   })
 
   it("keeps the results of one machine, engine and commit", () => {
@@ -150,6 +161,16 @@ describe("the table", () => {
     expect(lines[2]).toMatch(/pure JS +300 µs +±2 % +5\.24 +10\.0 +5\.00 +1\.5 u$/)
     expect(lines[3]).toMatch(/tf\.js wasm +– +WRONG 20000 u$/)
     expect(lines[4]).toMatch(/sum \+ copy +30\.0 µs +52\.4 +1\.00 +0\.50$/)
+  })
+})
+
+describe("the table of what threads gain", () => {
+  it("has both gains and their ratio, and marks it where it is low", () => {
+    const low = { ...gain, workload: "F", times: { one: times(18), all: times(12) } }
+    const lines = gainsTable([gain, low]).split("\n")
+    expect(lines[0]).toBe("E · channels-last [32, 112, 112, 64] f32 · resident · 2 threads")
+    expect(lines[2]).toMatch(/^infer +18\.0 ms +10\.0 ms +1\.80 +copy +16\.0 ms +8\.00 ms +2\.00 +0\.90$/)
+    expect(lines[6]).toMatch(/^infer +18\.0 ms +12\.0 ms +1\.50 +copy +16\.0 ms +8\.00 ms +2\.00 +0\.75 !$/)
   })
 })
 

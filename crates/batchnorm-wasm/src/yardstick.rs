@@ -48,8 +48,8 @@ pub fn yardstick_triad(a: f32, x_ptr: usize, y_ptr: usize, z_ptr: usize, len: us
 
 /// The array at this address.
 fn steps<'a>(ptr: usize, len: usize) -> &'a [[Cell<f32x4>; WIDTH]] {
-    // SAFETY: the bench passes what `bn_allocate` gave it, aligned and of at least `len` elements, and
-    // runs one thread. Any bits are a float, and cells may alias.
+    // SAFETY: the bench passes part of what `bn_allocate` gave it, aligned and of at least `len` elements, and
+    // to each of several threads another one. Any bits are a float, and cells may alias.
     unsafe { core::slice::from_raw_parts(ptr as *const _, len / (4 * WIDTH)) }
 }
 
