@@ -45,26 +45,27 @@ const inChunksFlag = 32
 /** The kernels of an instance, run by all threads there are. */
 export function shared(own: Kernels & Shares): { kernels: Kernels; guard: Guard } {
   const kept: [number, number][] = []
+  const { bn_moments, bn_parameter_gradients, bn_affine, bn_dx } = own
   const share: Kernels = {
     ...own,
     bn_moments(double, begin, end) {
-      if (begin && end && isLarge()) reduce(own, momentsKind, double ? doubleFlag : 0, 0)
-      else own.bn_moments(double, begin, end)
+      if (isLarge() && begin && end) reduce(own, momentsKind, double ? doubleFlag : 0, 0)
+      else bn_moments(double, begin, end)
     },
     bn_parameter_gradients(double, relu, epsilon, begin, end) {
+      if (!(isLarge() && begin && end)) return bn_parameter_gradients(double, relu, epsilon, begin, end)
       const flags = (double ? doubleFlag : 0) | (relu ? reluFlag : 0)
-      if (begin && end && isLarge()) reduce(own, gradientsKind, flags, epsilon)
-      else own.bn_parameter_gradients(double, relu, epsilon, begin, end)
+      reduce(own, gradientsKind, flags, epsilon)
     },
     bn_affine(double, relu, residual, epsilon, begin) {
+      if (!isLarge()) return bn_affine(double, relu, residual, epsilon, begin)
       const flags = (double ? doubleFlag : 0) | (relu ? reluFlag : 0) | (residual ? residualFlag : 0)
-      if (isLarge()) map(own, affineKind, flags, epsilon)
-      else own.bn_affine(double, relu, residual, epsilon, begin)
+      map(own, affineKind, flags, epsilon)
     },
     bn_dx(double, relu, frozen, weighted, epsilon, begin) {
+      if (!isLarge()) return bn_dx(double, relu, frozen, weighted, epsilon, begin)
       const flags = (double ? doubleFlag : 0) | (relu ? reluFlag : 0) | (frozen ? frozenFlag : 0)
-      if (isLarge()) map(own, dxKind, flags | (weighted ? weightedFlag : 0), epsilon)
-      else own.bn_dx(double, relu, frozen, weighted, epsilon, begin)
+      map(own, dxKind, flags | (weighted ? weightedFlag : 0), epsilon)
     },
   }
   const kernels = { ...share }
