@@ -167,7 +167,7 @@ impl Reduction {
         elements: &mut Group,
     ) {
         blocks(extent, blocking, &mut |block, is_complete| {
-            self.choose_shifts(x, block, elements);
+            self.choose_shifts(x, block);
             x.sum(block, 0..block.groups(), &mut self.sums);
             for group in 0..block.groups() {
                 self.close_block(x, block, group, elements);
@@ -184,7 +184,7 @@ impl Reduction {
     /// The mean so far; at the start of a chunk that of the block's head, or its first element where
     /// that is not finite.
     #[inline(never)]
-    fn choose_shifts(&mut self, x: &mut dyn Source, block: &Block, elements: &mut Group) {
+    fn choose_shifts(&mut self, x: &mut dyn Source, block: &Block) {
         let groups = block.groups();
         let (zero, format) = (f64x2::ZERO, x.format());
         let is_fresh = self.state.is_fresh();
@@ -206,17 +206,11 @@ impl Reduction {
         for (group, shift) in self.shifts[..groups].iter_mut().enumerate() {
             let mut mean = zero;
             if !all_begun {
-                let mut first = |block: &Block| {
-                    let mut sum = zero;
-                    elements.each(x.elements(), block, group, &mut |part| {
-                        sum = part.lanes().fold(sum, |sum, [x, _]| sum + x);
-                    });
-                    sum
-                };
-                let sum = if by_rows { self.sums[group].sum.value() } else { first(&head) };
-                mean = sum * share;
+                mean =
+                    if by_rows { self.sums[group].sum.value() } else { sum_head(x, &head, group) }
+                        * share;
                 if !are_finite(mean) {
-                    mean = mean.select_finite(mean, first(&block.head(1)));
+                    mean = mean.select_finite(mean, sum_head(x, &block.head(1), group));
                 }
             }
             if !is_fresh {
@@ -298,6 +292,16 @@ impl Reduction {
         let merged = chunk.zip(&merged, |old, new| active.select(new, old));
         self.state.set(group, &merged);
     }
+}
+
+/// The sums of a group of lanes of a head.
+#[inline(never)]
+fn sum_head(x: &dyn Source, head: &Block, group: usize) -> f64x2 {
+    let mut elements = [[0.0; PAIR]; HEAD];
+    let elements = &mut elements[..head.count()];
+    x.elements()[0].copy_group(head, group, elements);
+    // One lane after the other: loads of both would wait for the stores of each.
+    f64x2::new([0, 1].map(|lane| elements.iter().fold(0.0, |sum, lanes| sum + lanes[lane])))
 }
 
 fn is_infinite(values: f64x2) -> f64x2 {

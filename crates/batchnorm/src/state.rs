@@ -129,8 +129,8 @@ impl Sum<f64x2> {
     }
 
     /// One lane.
-    pub(crate) fn lane(self, lane: usize) -> Sum<f64> {
-        self.map(|lanes| lanes.as_array()[lane])
+    pub(crate) fn lane(&self, lane: usize) -> Sum<f64> {
+        Sum { high: self.high.as_array()[lane], low: self.low.as_array()[lane] }
     }
 
     /// Replaces one lane.

@@ -139,8 +139,8 @@ impl<V: Real> Coefficients<V> {
     }
 }
 
-/// A number of each column, in vectors of two pairs.
-type Flat = [[[f64; PAIR]; 2]; SPREAD];
+/// A number of each column.
+type Flat<E> = [[E; LANES]; SPREAD];
 
 /// What a reduction asks of its arrays, whatever their type and layout.
 pub trait Source {
@@ -163,7 +163,7 @@ struct Part<E: Element> {
     /// The last lanes of rows.
     rest: [[[E; LANES]; PART_ROWS]; 2],
     /// The sums of columns and those of their products, side by side.
-    columns: [Flat; 2],
+    columns: [Flat<E>; 2],
 }
 
 /// Memory to sum in.
@@ -181,7 +181,7 @@ impl<E: Element> Scratch<E> {
         part: Part {
             sums: [Sums::<E::Lanes>::ZERO; VECTORS],
             rest: [[[E::ZERO; LANES]; PART_ROWS]; 2],
-            columns: [[[[0.0; PAIR]; 2]; SPREAD]; 2],
+            columns: [[[E::ZERO; LANES]; SPREAD]; 2],
         },
         spread: [[[E::ZERO; LANES]; 3]; SPREAD],
     };

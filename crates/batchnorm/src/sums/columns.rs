@@ -7,10 +7,9 @@ use super::{Columns, Flat, Input, Part, SPREAD, Scratch, Sums, Terms, Totals, VE
 use super::{across, flush, sum_part};
 use crate::block::Block;
 use crate::lanes::{Element, LANES, Lanes, PAIR};
-use crate::piece::Rows;
+use crate::piece::{Rows, part};
 use crate::state::Sum;
 use core::ops::Range;
-use wide::f64x2;
 
 impl<E: Element> Input<'_, E> {
     pub(super) fn sum_columns(
@@ -56,15 +55,15 @@ fn spread_out<E: Element>(
 ) {
     for lane in 0..lanes {
         let value = from[lane / LANES][number][lane % LANES];
-        let mut column = lane * inner;
-        // The vector in which it begins may have columns of others before.
-        while !column.is_multiple_of(LANES) {
-            into[column / LANES][number][column % LANES] = value;
-            column += 1;
-        }
-        while column < (lane + 1) * inner {
-            into[column / LANES][number] = [value; LANES];
-            column += LANES;
+        let [first, end] = [lane * inner, (lane + 1) * inner];
+        // The vector in which it begins may have columns of others before; what lies beyond its end is the next's.
+        if let [shared, own @ ..] = &mut into[first / LANES..end.div_ceil(LANES)] {
+            for column in &mut shared[number][first % LANES..] {
+                *column = value;
+            }
+            for vector in own {
+                vector[number] = [value; LANES];
+            }
         }
     }
 }
@@ -134,44 +133,39 @@ fn gather<E: Element>(
 fn flush_columns<E: Element>(
     sums: &mut [Sums<E::Lanes>],
     [count, inner]: [usize; 2],
-    columns: &mut [Flat; 2],
+    [sum, product]: &mut [Flat<E>; 2],
     into: &mut [Totals],
 ) {
-    let [sum, product] = columns;
     for ((from, sum), product) in sums.iter_mut().zip(&mut *sum).zip(&mut *product) {
-        *sum = from.sum.to_pairs().map(f64x2::to_array);
-        *product = from.product.to_pairs().map(f64x2::to_array);
+        (*sum, *product) = (from.sum.to_array(), from.product.to_array());
         *from = Sums::<E::Lanes>::ZERO;
     }
-    let total = if E::IS_NARROW { total::<true> } else { total::<false> };
-    let columns = columns.each_ref().map(|columns| &columns.as_flattened().as_flattened()[..count]);
-    join_columns(total, columns, inner, into);
+    for (columns, is_product) in [(sum, false), (product, true)] {
+        join_columns(part(columns.as_flattened(), 0, count), inner, into, is_product);
+    }
 }
 
 /// Adds columns up, and to those of their lanes before.
 #[inline(never)]
-fn join_columns(
-    total: fn(&[f64]) -> Sum<f64>,
-    columns: [&[f64]; 2],
-    inner: usize,
-    into: &mut [Totals],
-) {
-    for lane in 0..columns[0].len() / inner {
-        let [sum, product] = columns.map(|columns| total(&columns[lane * inner..][..inner]));
-        into[lane / PAIR].join_lane(lane % PAIR, sum, product);
+fn join_columns<E: Element>(columns: &[E], inner: usize, into: &mut [Totals], is_product: bool) {
+    for lane in 0..columns.len() / inner {
+        let total = total(part(columns, lane * inner, inner));
+        let Totals { sum, product } = &mut into[lane / PAIR];
+        let into = if is_product { product } else { sum };
+        into.set_lane(lane % PAIR, into.lane(lane % PAIR).merge(total));
     }
 }
 
-/// The sum of all values.
-#[inline(never)]
-fn total<const IS_NARROW: bool>(values: &[f64]) -> Sum<f64> {
-    let (vectors, rest) = values.as_chunks::<LANES>();
+/// The sum of all columns.
+#[inline(always)]
+fn total<E: Element>(columns: &[E]) -> Sum<f64> {
+    let (vectors, rest) = columns.as_chunks::<LANES>();
     let mut lanes = [Sum::ZERO; 2];
-    for &[a, b, c, d] in vectors {
-        for (total, pair) in lanes.iter_mut().zip([[a, b], [c, d]]) {
-            *total = total.join(Sum::new(f64x2::new(pair)), IS_NARROW);
+    for &vector in vectors {
+        for (total, pair) in lanes.iter_mut().zip(E::Lanes::new(vector).to_pairs()) {
+            *total = total.join(Sum::new(pair), E::IS_NARROW);
         }
     }
-    let first = across(lanes, IS_NARROW);
-    rest.iter().fold(first, |total, &value| total.join(Sum::new(value), IS_NARROW))
+    let first = across(lanes, E::IS_NARROW);
+    rest.iter().fold(first, |total, &value| total.join(Sum::new(value.to_f64()), E::IS_NARROW))
 }
