@@ -41,7 +41,7 @@ fn error_of_variance(inner: usize, rows: usize, down: bool) -> f64 {
 #[test]
 fn segments_of_any_length_keep_the_bound_of_the_variance() {
     for inner in 2..=160 {
-        for rows in [1, 4, 8, 16, 40, 300, 3000] {
+        for rows in [1, 4, 7, 8, 16, 19, 23, 40, 300, 3000] {
             for down in [false, true] {
                 // Both kinds of tree are of more than one number.
                 if rows == 1 && (down || inner < 16) {

@@ -85,8 +85,11 @@ impl<E: Element> Part<E> {
         let sums = &mut sums[..groups];
         let mut first = 0;
         while first < count {
-            // The rows that are left to no tree are a part of their own.
-            let trees = if first + 4 <= count { count - count % 4 } else { count };
+            // The rows that are left to no tree are a part of their own; where adding up columns would cost more than
+            // what is added, only if a lane would add too often in a row.
+            let left = count - first;
+            let joins = inner > 1 && left / 4 + left % 4 <= terms.part() / 4;
+            let trees = if left < 4 || joins { count } else { count - count % 4 };
             let end = trees.min(first + terms.part());
             // In lanes beyond the last, anything: what lies next to the row, unless memory ends there.
             let fits =
