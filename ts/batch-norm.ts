@@ -285,13 +285,8 @@ export class BatchNorm {
       if (this.nonFinite === "throw") this.#refuseNonFinite(x, kept, weights)
     }
     const y = this.#normalize<Y>(x, axis, !training, residual, weights, given.out, this.#saved)
-    if (training && update) {
-      if (later) this.#followLater()
-      else this.#follow(this.#saved)
-    }
-    this.#kept.x = x
-    this.#kept.residual = residual
-    this.#kept.weights = weights
+    if (later) this.#keepLater(x, residual, weights, training && update)
+    else this.#keep(x, residual, weights, training && update)
     return y
   }
 
@@ -329,9 +324,8 @@ export class BatchNorm {
       into.dx = undefined
       into.dresidual = undefined
     }
-    this.#kept.x = undefined
-    this.#kept.residual = undefined
-    this.#kept.weights = undefined
+    if (later) this.#forgetLater()
+    else this.#forget()
     return gradients as Pick<Gradients<X>, N>
   }
 
@@ -546,8 +540,28 @@ export class BatchNorm {
     if (channel >= 0) throw notFinite(channel)
   }
 
-  #followLater(): void {
-    later?.after(() => this.#follow(this.#saved))
+  /** What follows a forward pass, for `backward` and in the running statistics. */
+  #keep(x: NdArray, residual: Maybe<NdArray>, weights: Maybe<Weights>, follows: boolean): void {
+    if (follows) this.#follow(this.#saved)
+    this.#kept.x = x
+    this.#kept.residual = residual
+    this.#kept.weights = weights
+  }
+
+  /** The same when that has been computed; until then there is none to go back from. */
+  #keepLater(...pass: [x: NdArray, residual: Maybe<NdArray>, weights: Maybe<Weights>, follows: boolean]): void {
+    this.#forget()
+    later?.after(() => this.#keep(...pass))
+  }
+
+  #forgetLater(): void {
+    later?.after(() => this.#forget())
+  }
+
+  #forget(): void {
+    this.#kept.x = undefined
+    this.#kept.residual = undefined
+    this.#kept.weights = undefined
   }
 
   /** running = decay·running + (1-decay)·batch, in the channels whose batch is finite. */

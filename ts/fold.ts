@@ -1,4 +1,5 @@
 import type { BatchNorm } from "./batch-norm.ts"
+import { later } from "./later.ts"
 import { emptyLike, mapPiece } from "./map.ts"
 import { checkData, checkShapeOf } from "./options/arrays.ts"
 import { allAxes } from "./options/axes.ts"
@@ -129,6 +130,7 @@ function fold<W extends NdArray>(
   const weights = weightsOut ?? (emptyLike(data, shape) as unknown as W)
   const vector = places.bias ?? new Float64Array(channels)
 
+  later?.need()
   // The kernels are given the factors of γ·r, whose product may leave the range of f64 where w·γ·r does not.
   const [variances, gammas] = [variance, gamma].map((values) => values && inOrder(values, axes))
   map(

@@ -54,11 +54,11 @@ export function setCacheBytes(bytes: number): void {
 /** More elements than there can be in the linear memory; an infinity would be made into an object at each call. */
 const unlimited = 2 ** 30
 /** Elements of a piece of resident arrays. */
-let pieceElements = unlimited
+let mostElements = unlimited
 
 /** Makes the pieces of resident arrays smaller, so that none takes long; undefined: as they were. */
-export function setPieceElements(elements: number = unlimited): void {
-  pieceElements = elements
+export function setMostElements(elements: number = unlimited): void {
+  mostElements = elements
 }
 
 /** Bytes of a weight, which is f64 whatever x is. */
@@ -221,18 +221,26 @@ export async function runTilesLater(
         while (nextPiece()) {
           reduce(flags)
           await joined()
+          checkAllHeld()
         }
         endReduction()
       }
       while (map && nextPiece()) {
         map(flags)
         await joined()
+        checkAllHeld()
         store(outputs)
       }
     }
   } finally {
     close()
   }
+}
+
+/** Whether the buffers of all arrays are still there. */
+function checkAllHeld(): void {
+  for (const array of arrays) if (array) checkHeld(array, view.count * view.statistics)
+  if (weighting) checkHeld(weighting.data, elements(weighting.shape))
 }
 
 /** Forgets the arrays and numbers, which may be collected then. */
@@ -282,7 +290,7 @@ function endReduction(): void {
 /** How many outers and channels a tile has. */
 function measureTiles(): void {
   const bytes = weighting || double ? weightBytes : 4
-  capacity = isStaged ? stagingBytes / bytes : pieceElements
+  capacity = isStaged ? stagingBytes / bytes : mostElements
   const cached = Math.min(capacity, view.inner > 1 && isTwice ? cacheBytes / bytes : capacity)
   const perOuter = view.count * view.channels
   if (view.outer > 1 && view.channels <= mostChannels() && perOuter <= capacity) {

@@ -29,3 +29,15 @@ export function checkWorkerUrl(url: string | { readonly href: string } | undefin
   if (url === undefined || typeof url === "string" || url instanceof URL) return url
   throw new ArgumentError("workerUrl", "the address of a script with workerSource", describe(url))
 }
+
+/** What is to be called in the background. */
+export function checkCall(call: unknown): void {
+  if (typeof call !== "function") throw new ArgumentError("call", "a function that makes one call", describe(call))
+}
+
+/** What it returned: a promise may wait for calls that wait for this one. */
+export function checkResult(result: unknown): void {
+  if (typeof (result as Promise<unknown> | undefined)?.then !== "function") return
+  void Promise.resolve(result).catch(() => {})
+  throw new ArgumentError("call", "a function that makes one call and returns at once", "one that returns a promise")
+}

@@ -37,6 +37,8 @@ const stackBytes = 1 << 17
 const mostByItself = 8
 /** Milliseconds that a thread may take for its unit after the caller is through with its own. */
 const patience = 800
+/** Milliseconds without a unit done after which a caller that goes on helps. */
+const helpAfter = 200
 /** Milliseconds that threads may take to start, and to end when they are told. */
 const startTime = 5000
 const endTime = 1000
@@ -64,6 +66,8 @@ let guard: Guard | undefined
 /** Whether this thread goes on while others compute; and then the job that they are at. */
 let isInBackground = false
 let job: Promise<void> | undefined
+/** Whether it had to help them. */
+let isShortOfThreads = false
 
 const notShared = "this engine has no shared memory"
 /** Why there is one thread, where there is one. */
@@ -105,6 +109,7 @@ export function startByItself(): void {
   if (isChosen) return
   isChosen = true
   launch(Math.min(cores(), mostByItself), undefined)
+  started = running()
 }
 
 /** Starts as many threads, the calling one included, after what was asked for before; resolves to how many run. */
@@ -118,6 +123,11 @@ export function startThreads(count: number | "auto", url: string | URL | undefin
 async function startNow(count: number | "auto", url: string | URL | undefined): Promise<number> {
   await endThreads()
   launch(count === "auto" ? Math.min(cores(), mostByItself) : Math.max(1, count), url)
+  return running()
+}
+
+/** How many threads run, when all that were launched do. */
+async function running(): Promise<number> {
   const due = taken.length
   if (due === 0) return 1
   for (const end = performance.now() + startTime; performance.now() < end; await pause(1)) {
@@ -208,41 +218,63 @@ export function runUnits(units: number, next?: () => void): void {
   next?.()
 }
 
+/** Whether this thread can go on while others compute: not where memory is not even the instance's own. */
+export function canGoOn(): boolean {
+  return guard !== undefined
+}
+
 /** When the threads run that were asked for, or, if nobody has chosen how many, as many as there are cores. */
 export async function ready(): Promise<void> {
   await (isChosen ? started : startThreads("auto", undefined))
 }
 
-/** Whether this thread goes on while the others compute, from now on. */
+/** Whether this thread goes on while the others compute, from now on. Until it does not, no memory is given back. */
 export function goOn(inBackground: boolean): void {
   isInBackground = inBackground
+  isShortOfThreads = false
   if (inBackground) guard?.hold()
   else if (!isPoisoned) guard?.accept()
 }
 
-/** When the jobs that were forked are done. */
-export async function joined(): Promise<void> {
+/** How many threads compute: all, or all others. */
+export function sharers(): number {
+  return isInBackground ? threadCount() - 1 : threadCount()
+}
+
+/** When the jobs that were forked are done; resolves to whether there were any. */
+export async function joined(): Promise<boolean> {
+  const any = job !== undefined
   while (job) {
     const now = job
     job = undefined
     await now
   }
+  return any
 }
 
-/** When all units are: after a time without any this thread takes those that nobody has claimed. */
+/**
+ * When all units are done. After a time without any this thread runs those that nobody has claimed, of this job and at once of
+ * the next; what was claimed and is not done after that is a fault.
+ */
 async function done(units: number): Promise<void> {
+  if (isShortOfThreads) kernels.bn_share(1)
   let seen = -1
   let since = 0
   for (;;) {
     const count = Atomics.load(words, doneWord)
     if (count === units) return
+    const now = performance.now()
     if (count !== seen) {
       seen = count
+      since = now
+    } else if (!isShortOfThreads && now - since >= helpAfter) {
+      isShortOfThreads = true
+      kernels.bn_share(1)
       since = performance.now()
-    } else if (performance.now() - since >= patience) throw poisoned()
-    else if (performance.now() - since >= patience / 4) kernels.bn_share(1)
+      continue
+    } else if (now - since >= patience - helpAfter) throw poisoned()
     Atomics.store(words, waitingWord, 1)
-    await changed(doneWord, count, patience / 4)
+    await changed(doneWord, count, helpAfter)
     Atomics.store(words, waitingWord, 0)
   }
 }

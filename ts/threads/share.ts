@@ -17,13 +17,14 @@ import {
   rowsWord,
 } from "../wasm.ts"
 import type { Guard } from "./guard.ts"
-import { runUnits, type Shares, startByItself, threadCount } from "./pool.ts"
+import { runUnits, type Shares, sharers, startByItself, threadCount } from "./pool.ts"
 
 type Kernels = typeof kernel
 
 /**
  * Elements up to which one thread is as fast. A staged piece has no more, so of an array the maps of all pieces are
- * shared, or of none: each relies on coefficients that whoever ran the first one folded.
+ * shared, or of none: each relies on coefficients that whoever ran the first one folded. Larger pieces, of which there may be several
+ * in the background, do as the first of them.
  */
 const notWorthwhile = 1 << 17
 /** Elements of a block, channels-first, and units that a thread is to have: some, for threads are not equally fast. */
@@ -46,6 +47,7 @@ const inChunksFlag = 32
 export function shared(own: Kernels & Shares): { kernels: Kernels; guard: Guard } {
   const kept: [number, number][] = []
   const { bn_moments, bn_parameter_gradients, bn_affine, bn_dx } = own
+  let isMapShared = false
   const share: Kernels = {
     ...own,
     bn_moments(double, begin, end) {
@@ -58,12 +60,14 @@ export function shared(own: Kernels & Shares): { kernels: Kernels; guard: Guard 
       reduce(own, gradientsKind, flags, epsilon)
     },
     bn_affine(double, relu, residual, epsilon, begin) {
-      if (!isLarge()) return bn_affine(double, relu, residual, epsilon, begin)
+      if (begin) isMapShared = isLarge()
+      if (!isMapShared) return bn_affine(double, relu, residual, epsilon, begin)
       const flags = (double ? doubleFlag : 0) | (relu ? reluFlag : 0) | (residual ? residualFlag : 0)
       map(own, affineKind, flags, epsilon)
     },
     bn_dx(double, relu, frozen, weighted, epsilon, begin) {
-      if (!isLarge()) return bn_dx(double, relu, frozen, weighted, epsilon, begin)
+      if (begin) isMapShared = isLarge()
+      if (!isMapShared) return bn_dx(double, relu, frozen, weighted, epsilon, begin)
       const flags = (double ? doubleFlag : 0) | (relu ? reluFlag : 0) | (frozen ? frozenFlag : 0)
       map(own, dxKind, flags | (weighted ? weightedFlag : 0), epsilon)
     },
@@ -139,7 +143,7 @@ function runChannels(own: Shares, kind: number, flags: number, epsilon: number, 
 }
 
 function map(own: Shares, kind: number, flags: number, epsilon: number): void {
-  const [channels, inner, threads] = [word(channelsWord), word(innerWord), threadCount()]
+  const [channels, inner, threads] = [word(channelsWord), word(innerWord), sharers()]
   const all = blocksOf(inner)
   const isLast = word(channelsLastWord) === 1
   if (word(outerWord) > 1) runOuters(own, kind, flags, epsilon, threads)
@@ -154,7 +158,7 @@ function map(own: Shares, kind: number, flags: number, epsilon: number): void {
 }
 
 function reduce(own: Shares, kind: number, flags: number, epsilon: number): void {
-  const [channels, threads] = [word(channelsWord), threadCount()]
+  const [channels, threads] = [word(channelsWord), sharers()]
   const chunks = Math.ceil(blocksOf(word(innerWord)) / word(blocksWord))
   const isLast = word(channelsLastWord) === 1
   if (word(outerWord) > 1) runOuters(own, kind, flags, epsilon, threads)

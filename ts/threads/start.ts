@@ -4,7 +4,7 @@ import { checkOptions } from "../options/settings.ts"
 import { checkMemory, checkThreads, checkWorkerUrl } from "../options/threads.ts"
 import { setCacheBytes } from "../stream.ts"
 import { isStarted, type kernel, start } from "../wasm.ts"
-import { quiet } from "./background.ts"
+import { inTurn } from "./background.ts"
 import { adopt, endThreads, reason, type Shares, startThreads, threadCount } from "./pool.ts"
 import { shared } from "./share.ts"
 
@@ -50,7 +50,7 @@ export const threads: Threads = {
   get reason() {
     return threadCount() > 1 ? undefined : reason
   },
-  dispose: () => quiet().then(() => endThreads()),
+  dispose: () => inTurn(() => endThreads()),
 }
 
 /** Makes the exports of a module whose memory is shared. */
@@ -104,8 +104,7 @@ export async function init(options?: ThreadsOptions): Promise<void> {
   const count = checkThreads(given.threads)
   const url = checkWorkerUrl(given.workerUrl)
   start()
-  await quiet()
-  const running = await startThreads(count, url)
+  const running = await inTurn(() => startThreads(count, url))
   if (typeof count === "number" && running < count && count > 1) {
     console.warn(`batchnorm: ${running} of ${count} threads: ${reason}`)
   }
