@@ -1,5 +1,6 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { breakLines } from "./break-lines.mjs"
 import { command, SetUpError } from "./set-up/command.mjs"
 import { projectNode, root, toolsFolder } from "./set-up/environment.mjs"
 import { fingerprint, isStamped, stamped } from "./set-up/fingerprint.mjs"
@@ -19,6 +20,7 @@ const inputs = () =>
     "tsconfig.json",
     "tsconfig.package.json",
     "tools/build-package.mjs",
+    "tools/break-lines.mjs",
     "package-lock.json",
   ])
 
@@ -50,6 +52,7 @@ async function build(say) {
     // One such character makes engines keep the whole file with two bytes per character, and breaks where a charset is wrong.
     const other = [...code].find((character) => character > "~")
     if (other) throw new SetUpError(`dist/${file} would contain ${other}, which is not ASCII`)
+    writeFileSync(join(folder, file), breakLines(code))
   }
   rmSync(join(root, "dist"), { recursive: true, force: true })
   renameSync(folder, join(root, "dist"))

@@ -48,6 +48,7 @@ test("the tarball holds the built package, its licences and nothing else", () =>
     "slim.js",
     "threads.d.ts",
     "threads.js",
+    "threads.workerd.js",
   ])
 })
 
@@ -116,3 +117,16 @@ console.log(typeof compile, typeof Module)`,
   )
   expect(await node("node", file)).toBe("function function\n")
 })
+
+test.each(["batchnorm", "batchnorm/no-simd", "batchnorm/slim", "batchnorm/threads"])(
+  "an error of %s that nobody catches prints a few lines, not the file",
+  async (entry) => {
+    const source = `
+      const { forward } = await import(${JSON.stringify(entry)})
+      forward({ data: Float32Array.of(1, 2), shape: [2] }, { gama: [1, 2] })
+    `
+    const failed = run(join(root, "node_modules/node/bin/node"), ["--input-type=module", "--eval", source])
+    await expect(failed).rejects.toMatchObject({ stderr: expect.stringMatching(/^[\s\S]{0,4000}$/) })
+    await expect(failed).rejects.toMatchObject({ stderr: expect.stringContaining("gama") })
+  },
+)

@@ -276,9 +276,14 @@ test("a thread that dies is an error within a second, or a finished result, and 
       const { init, threads, allocate, moments, inBackground } = await import("batchnorm/threads")
       await init({ threads: 2 })
       const big = allocate([40_000, 16])
-      const start = performance.now()
-      const { code } = await rejected(inBackground(() => moments(big, [0])))
-      const isLate = performance.now() - start > 1200
+      // Whether it has a unit in hand is chance: this thread takes those that it is late for.
+      let code
+      let isLate = false
+      for (let call = 0; call < 1000 && !code; call++) {
+        const start = performance.now()
+        code = (await rejected(inBackground(() => moments(big, [0])))).code
+        isLate ||= performance.now() - start > 1200
+      }
       await threads.dispose()
       print([code, isLate, moments(big, [0]).mean.data[0], (await inBackground(() => moments(big, [0]))).mean.data[0]])
     `),
