@@ -173,10 +173,11 @@ function reduce(own: Shares, kind: number, flags: number, epsilon: number): void
 function runChunks(own: Shares, kind: number, flags: number, epsilon: number, chunks: number, threads: number): void {
   const [channels, inner, perChunk] = [word(channelsWord), word(innerWord), word(blocksWord)]
   const all = blocksOf(inner)
-  // Where few chunks are unequal shares, wide rows are cut in two besides, which makes a thread a quarter slower.
+  // Where few chunks are unequal shares, wide rows are cut in two besides: that makes moments a quarter slower, and the
+  // gradients, of two arrays, by more than it gains.
   const whole = all / perChunk
   const isUnequal = Math.ceil(Math.floor(whole) / threads) * threads > 1.25 * whole
-  const halves = inner === 1 && word(copiesWord) === 1 && isUnequal && channels >= 64
+  const halves = kind === momentsKind && inner === 1 && word(copiesWord) === 1 && isUnequal && channels >= 64
   const each = inner > blockElements ? 1 : halves ? channelsEach(2, 16) : channels
   const states = Math.ceil(channels / each) * Math.ceil(each / 2)
   const most = Math.floor(own.bn_states_len() / states)
