@@ -23,6 +23,7 @@ const order = [
   ["map"],
   ["threads/share"],
   ["stream"],
+  ["threads/join"],
   ["threads/pool"],
   ["threads/spawn"],
   ["threads/worker-source", "threads/guard"],

@@ -4,7 +4,8 @@ import { setLater } from "../later.ts"
 import { attach } from "../memory.ts"
 import { checkCall, checkResult } from "../options/threads.ts"
 import { runTilesLater, setMostElements } from "../stream.ts"
-import { canGoOn, goOn, joined, ready, threadCount } from "./pool.ts"
+import { goOn, joined } from "./join.ts"
+import { canGoOn, ready, threadCount } from "./pool.ts"
 
 /** Elements of a piece that this thread computes, where there is no other: less than a millisecond or two. A block of all channels fits. */
 const pieceElements = 1 << 20

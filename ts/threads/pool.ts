@@ -1,4 +1,4 @@
-// The threads of a pool: how they start, are waited for, and end.
+// The threads of a pool: how they start and end.
 //
 //   off → starting → on → ending → off         and from anywhere, where a thread does not answer, → ending
 //
@@ -7,7 +7,7 @@ import { ThreadError } from "../errors.ts"
 import { copyBytes, wordsAt } from "../memory.ts"
 import type { Guard } from "./guard.ts"
 import { cores, spawn, type Thread, whyNone } from "./spawn.ts"
-import { doneWord, endedWord, epochWord, sleepersWord, startedWord, stopWord, waitingWord, wordCount } from "./words.ts"
+import { endedWord, epochWord, sleepersWord, startedWord, stopWord, waitingWord, wordCount } from "./words.ts"
 
 /** What the kernels of this build export beside those of every build. */
 export interface Shares {
@@ -35,39 +35,28 @@ export interface Shares {
 const stackBytes = 1 << 17
 /** Most threads that "auto" takes: memory has no more to give. */
 const mostByItself = 8
-/** Milliseconds that a thread may take for its unit after the caller is through with its own. */
-const patience = 800
-/** Milliseconds without a unit done after which a caller that goes on helps. */
-const helpAfter = 200
 /** Milliseconds that threads may take to start, and to end when they are told. */
 const startTime = 5000
 const endTime = 1000
-/** Looks at the units done before the caller sleeps, or looks at the time. */
-const looks = 5000
 
 interface Taken extends Thread {
   readonly block: number
 }
 
-let kernels: Shares
+export let kernels: Shares
 let memory: WebAssembly.Memory
 let module: WebAssembly.Module | undefined
-let words: Int32Array
+export let words: Int32Array
 let taken: Taken[] = []
 let ending: Promise<void> | undefined
 /** Whether a thread may write where it should not. */
 let isPoisoned = false
 /** Whether somebody said how many threads there are to be, so that none start by themselves. */
 let isChosen = false
-/** Whether this thread may sleep: a page's own may not. */
-let maySleep = true
 let started: Promise<number> = Promise.resolve(1)
 let guard: Guard | undefined
-/** Whether this thread goes on while others compute; and then the job that they are at. */
-let isInBackground = false
-let job: Promise<void> | undefined
-/** Whether it had to help them. */
-let isShortOfThreads = false
+/** Whether no memory is given back, since a call is under way. */
+let isHeld = false
 
 const notShared = "this engine has no shared memory"
 /** Why there is one thread, where there is one. */
@@ -85,12 +74,6 @@ export function adopt(
   module = compiled
   words = wordsAt(shared, instance.bn_words_ptr(), wordCount)
   guard = guarded
-  try {
-    // 0 is what lies there, so this is over at once.
-    Atomics.wait(words, waitingWord, 0, 0)
-  } catch {
-    maySleep = false
-  }
 }
 
 /** Has no threads ever, for want of what they share. */
@@ -201,21 +184,7 @@ function release(threads: readonly Taken[]): void {
   ending = undefined
   isPoisoned = false
   for (const word of [waitingWord, sleepersWord, stopWord, startedWord, endedWord]) Atomics.store(words, word, 0)
-  if (!isInBackground) guard?.accept()
-}
-
-/** Runs the units of a job that was forked, with all threads, and then does what is next. */
-export function runUnits(units: number, next?: () => void): void {
-  if (Atomics.load(words, sleepersWord) > 0) Atomics.notify(words, epochWord)
-  if (isInBackground) {
-    job = done(units).then(next)
-    return
-  }
-  kernels.bn_share(1)
-  let left = looks
-  while (left > 0 && Atomics.load(words, doneWord) !== units) left--
-  if (left === 0) wait(units)
-  next?.()
+  if (!isHeld) guard?.accept()
 }
 
 /** Whether this thread can go on while others compute: not where memory is not even the instance's own. */
@@ -228,89 +197,16 @@ export async function ready(): Promise<void> {
   await (isChosen ? started : startThreads("auto", undefined))
 }
 
-/** Whether this thread goes on while the others compute, from now on. Until it does not, no memory is given back. */
-export function goOn(inBackground: boolean): void {
-  isInBackground = inBackground
-  isShortOfThreads = false
-  if (inBackground) guard?.hold()
+/** Keeps memory from being given back while a call is under way, or no longer. */
+export function hold(isUnderWay: boolean): void {
+  isHeld = isUnderWay
+  if (isHeld) guard?.hold()
   else if (!isPoisoned) guard?.accept()
 }
 
-/** How many threads compute: all, or all others. */
-export function sharers(): number {
-  return isInBackground ? threadCount() - 1 : threadCount()
-}
-
-/** When the jobs that were forked are done; resolves to whether there were any. */
-export async function joined(): Promise<boolean> {
-  const any = job !== undefined
-  while (job) {
-    const now = job
-    job = undefined
-    await now
-  }
-  return any
-}
-
-/**
- * When all units are done. After a time without any this thread runs those that nobody has claimed, of this job and at once of
- * the next; what was claimed and is not done after that is a fault.
- */
-async function done(units: number): Promise<void> {
-  if (isShortOfThreads) kernels.bn_share(1)
-  let seen = -1
-  let since = 0
-  for (;;) {
-    const count = Atomics.load(words, doneWord)
-    if (count === units) return
-    const now = performance.now()
-    if (count !== seen) {
-      seen = count
-      since = now
-    } else if (!isShortOfThreads && now - since >= helpAfter) {
-      isShortOfThreads = true
-      kernels.bn_share(1)
-      since = performance.now()
-      continue
-    } else if (now - since >= patience - helpAfter) throw poisoned()
-    Atomics.store(words, waitingWord, 1)
-    await changed(doneWord, count, helpAfter)
-    Atomics.store(words, waitingWord, 0)
-  }
-}
-
-/** Where engines have it, another word is heard of at once. */
-const { waitAsync } = Atomics as {
-  waitAsync?(words: Int32Array, index: number, value: number): { value: Promise<unknown> | string }
-}
-
-/** When a word has changed, or time is up. The timer keeps Node alive, which a wait does not. */
-function changed(index: number, value: number, milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, waitAsync ? milliseconds : 1)
-    void Promise.resolve(waitAsync?.(words, index, value).value ?? new Promise(() => {})).then(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
-}
-
-function wait(units: number): void {
-  const deadline = performance.now() + patience
-  if (maySleep) Atomics.store(words, waitingWord, 1)
-  for (;;) {
-    const done = Atomics.load(words, doneWord)
-    if (done === units) break
-    const left = deadline - performance.now()
-    if (left <= 0) throw poisoned()
-    if (maySleep) Atomics.wait(words, doneWord, done, left)
-  }
-  if (maySleep) Atomics.store(words, waitingWord, 0)
-}
-
 /** A thread died, or is too slow: nothing of it is used any more, and nothing that it may write to. */
-function poisoned(): ThreadError {
-  const why = `a thread did not answer within ${patience} ms`
+export function poisoned(milliseconds: number): ThreadError {
+  const why = `a thread did not answer within ${milliseconds} ms`
   // Once all have ended none can write any more.
   if (taken.length > 0) {
     isPoisoned = true

@@ -17,7 +17,8 @@ import {
   rowsWord,
 } from "../wasm.ts"
 import type { Guard } from "./guard.ts"
-import { runUnits, type Shares, sharers, startByItself, threadCount } from "./pool.ts"
+import { runUnits, sharers } from "./join.ts"
+import { type Shares, startByItself, threadCount } from "./pool.ts"
 
 type Kernels = typeof kernel
 
