@@ -34,8 +34,8 @@ export class ArgumentError extends BatchNormError {
   override readonly name = "ArgumentError"
   /** `"argument"`. */
   declare readonly code: "argument"
-  constructor(argument: string, expected: string, actual: string) {
-    super("argument", `${argument}: expected ${expected}, got ${actual}`, argument)
+  constructor(argument: string, expected: string, actual: string, options?: ErrorOptions) {
+    super("argument", `${argument}: expected ${expected}, got ${actual}`, argument, options)
   }
 }
 

@@ -1,5 +1,5 @@
 import { checkOptions } from "./options/settings.ts"
-import { checkCode, checkKernels, checkResponse, checkSource, checkSyncSource } from "./options/source.ts"
+import { checkCode, checkKernels, checkResponse, checkSource, checkSyncSource, unfetched } from "./options/source.ts"
 import { compile, compileAsync, isStarted, start } from "./wasm.ts"
 
 /** Where to take the kernels from; the entry's own bytes unless given ("batchnorm/slim" has none). */
@@ -12,8 +12,9 @@ export interface InitOptions {
  * Starts the kernels, for those who want to choose the moment; the first use does else. The first start wins: a later
  * one does nothing.
  *
- * @throws ArgumentError for a source that is none; UnsupportedError where the engine lacks WebAssembly SIMD; whatever
- *   `fetch` or a promise given rejects with
+ * @throws ArgumentError for a source that is none, or a URL that `fetch` does not load, with its reason as `cause` (Node's
+ *   loads no files); UnsupportedError where the engine lacks WebAssembly SIMD; what a promise that is given, or the body
+ *   of a response, rejects with
  */
 export async function init(options?: InitOptions): Promise<void> {
   const source = checkOptions(options, "options", ["source"])?.source
@@ -35,9 +36,17 @@ export function initSync(options?: InitOptions): void {
 
 async function load(source: object | string): Promise<WebAssembly.Module> {
   const loadable = checkSource(source)
-  if (typeof loadable !== "string" && !(loadable instanceof URL) && !("arrayBuffer" in loadable)) {
-    return compileAsync(loadable)
+  const isUrl = typeof loadable === "string" || loadable instanceof URL
+  if (!isUrl && !("arrayBuffer" in loadable)) return compileAsync(loadable)
+  const response = isUrl ? await fetched(loadable) : loadable
+  checkResponse(response)
+  return compileAsync(checkCode(await response.arrayBuffer()))
+}
+
+async function fetched(url: string | URL): Promise<Response> {
+  try {
+    return await fetch(url)
+  } catch (cause) {
+    throw unfetched(url, cause)
   }
-  const response = typeof loadable === "string" || loadable instanceof URL ? await fetch(loadable) : loadable
-  return compileAsync(checkCode(await checkResponse(response).arrayBuffer()))
 }

@@ -243,20 +243,45 @@ describe("a source that is none", () => {
 })
 
 describe("a source that fails to come", () => {
-  test("for the server's answer is refused with its status", () => {
+  const url = "a URL that fetch can load"
+  const bytes = "the bytes of the file, as of readFileSync"
+
+  test("for an answer that was made by hand is refused with its status", () => {
     const error = slim("print(await rejected(init({ source: new Response('no', { status: 404 }) })))")
     expect(error).toEqual({
       name: "ArgumentError",
       code: "argument",
       argument: "source",
-      message: "source: expected a response with the kernels, got status 404 from ",
+      message: "source: expected a response with the kernels, got status 404",
     })
   })
 
-  test("for the network rejects with fetch's own error", () => {
-    expect(slim("print(await rejected(init({ source: 'http://127.0.0.1:1/kernel.wasm' })))")).toMatchObject({
-      name: "TypeError",
-      message: "fetch failed",
+  test("for the answer of a server is refused with its status and where it is from", () => {
+    const { url, error } = slim(`
+      import { createServer } from "node:http"
+      const server = createServer((_, answer) => answer.writeHead(404).end("no"))
+      await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve))
+      const url = \`http://127.0.0.1:\${server.address().port}/kernel.wasm\`
+      print({ url, error: await rejected(init({ source: url })) })
+      server.close()
+      server.closeAllConnections()
+    `) as { url: string; error: Error }
+    expect(error.message).toBe(`source: expected a response with the kernels, got status 404 from ${url}`)
+  })
+
+  test.each([
+    ["a server that there is not", "'http://127.0.0.1:1/kernel.wasm'", url, '"http://127.0.0.1:1/kernel.wasm"'],
+    ["a relative URL", "'./kernel.wasm'", url, '"./kernel.wasm"'],
+    ["a long URL that is none", "'data:' + 'x'.repeat(99)", url, `"data:${"x".repeat(35)}..."`],
+    ["a file, which Node's fetch does not load", "new URL('file:///kernel.wasm')", bytes, '"file:///kernel.wasm"'],
+    ["the name of such a file", "'file:///kernel.wasm'", bytes, '"file:///kernel.wasm"'],
+  ])("from %s is refused, with fetch's own error as its cause", (_, source, expected, actual) => {
+    expect(slim(`print(await rejected(init({ source: ${source} })))`)).toEqual({
+      name: "ArgumentError",
+      code: "argument",
+      argument: "source",
+      message: `source: expected ${expected}, got ${actual}`,
+      cause: "TypeError",
     })
   })
 

@@ -43,12 +43,19 @@ export function checkCode(code: BufferSource): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
+/** A URL that `fetch` did not take, or that did not answer. */
+export function unfetched(url: string | URL, cause: unknown): ArgumentError {
+  const given = `${url}`
+  const expected = given.startsWith("file:") ? "the bytes of the file, as of readFileSync" : "a URL that fetch can load"
+  return new ArgumentError("source", expected, describe(given), { cause })
+}
+
 /** An answer that has what was asked for. */
-export function checkResponse(response: Response): Response {
-  if (response.ok === false) {
-    throw new ArgumentError("source", "a response with the kernels", `status ${response.status} from ${response.url}`)
+export function checkResponse({ ok, status, url }: Response): void {
+  // One that was made by hand comes from nowhere.
+  if (ok === false) {
+    throw new ArgumentError("source", "a response with the kernels", `status ${status}${url && ` from ${url}`}`)
   }
-  return response
 }
 
 /** A module with the exports of the kernels. */
