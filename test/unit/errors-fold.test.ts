@@ -12,7 +12,7 @@ import {
 import { describe, expect, test } from "vitest"
 import { convLayouts } from "../support/convolutions.ts"
 import { label, numbers, place, product, type Setting, settings, types } from "./support/arrays.ts"
-import { argumentError, expectRefused, goneError, type Refusal, shapeError } from "./support/refuses.ts"
+import { argumentError, expectRefused, goneError, type Refusal, shapeError, unknownOption } from "./support/refuses.ts"
 
 const inBoth = settings("ordinary", "resident")
 const ordinary = { type: "float32", home: "ordinary" } as const
@@ -122,7 +122,7 @@ describe("an option that there is not", () => {
     ["axis", "conv"],
   ])("%s, is refused: %s", (name, kind) => {
     const known = kind === "dense" ? "layout, out" : "layout, groups, out"
-    const due = argumentError(`options.${name}`, `no such option: there are ${known}`, "1")
+    const due = unknownOption(`options.${name}`, known)
     refuse(
       ({ weights, given }) =>
         kind === "dense"
@@ -133,7 +133,7 @@ describe("an option that there is not", () => {
   })
 
   test("of out is refused", () => {
-    const due = argumentError("out.y", "no such option: there are weights, bias", "an Object")
+    const due = unknownOption("out.y", "weights, bias")
     refuse(({ weights, given }) => foldIntoDense(weights, null, given, { out: { y: weights } as never }), due)
   })
 })
@@ -203,7 +203,7 @@ describe("a normalization", () => {
 
   test.each(["runningMean", "movingMean", "residual", "out", "scale", "eps"])("has no %s", (name) => {
     const known = "mean, variance, gamma, beta, epsilon, axis, activation"
-    const due = argumentError(`normalization.${name}`, `no such option: there are ${known}`, "an Array of 0")
+    const due = unknownOption(`normalization.${name}`, known)
     refuse((around) => fold({ ...around.given, [name]: [] })(around), due)
   })
 

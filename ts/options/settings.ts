@@ -104,7 +104,7 @@ export function checkOptions<T extends object>(
     if (known.includes(key) || ignored.includes(key)) continue
     const value = options[key]
     if (value !== undefined && value !== null) {
-      throw new ArgumentError(`${name}.${key}`, `no such option: there are ${known.join(", ")}`, describe(value))
+      throw new ArgumentError(`${name}.${key}`, `${known.length > 1 ? "one of " : ""}${known.join(", ")}`, key)
     }
   }
   return options

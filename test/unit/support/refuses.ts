@@ -38,6 +38,10 @@ export const shapeError = (argument: string, expected: string, actual: string): 
 export const argumentError = (argument: string, expected: string, actual: string): Refusal =>
   refusal("ArgumentError", argument, expected, actual)
 
+/** An option, or a key of `out`, that there is not; `known` are those that there are, as a list with commas. */
+export const unknownOption = (argument: string, known: string): Refusal =>
+  argumentError(argument, `${known.includes(",") ? "one of " : ""}${known}`, argument.split(".").at(-1)!)
+
 export const stateError = (message: string, argument?: string): Refusal => ({ kind: "StateError", argument, message })
 
 export const disposedError = (argument: string): Refusal => ({
