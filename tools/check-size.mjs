@@ -19,7 +19,6 @@ const budgets = {
   "dist/threads.js": 48_200,
   "dist/threads.workerd.js": 20_600,
   "dist/kernel.wasm": 22_700,
-  // JavaScript and kernels together: the goal is 16,000.
   [whole]: 37_400,
   'import { moments } from "batchnorm"': 29_700,
   [scripts]: 13_900,
