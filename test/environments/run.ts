@@ -4,6 +4,7 @@ import type { Tally } from "../../tools/tally.mjs"
 import type { Environment } from "./environment.ts"
 import { environments } from "./environments.ts"
 import { Scratch } from "./scratch.ts"
+import { judgeTime } from "./time.ts"
 
 /** How it went in an environment. */
 interface Outcome {
@@ -14,8 +15,12 @@ interface Outcome {
   readonly faults: readonly string[]
 }
 
-/** Runs all environments, or those of these names, one after the other; shows what breaks, and closes with a table. */
+/**
+ * Runs all environments, or those of these names, one after the other; shows what breaks, and closes with a table and the
+ * time that it took, of which too much counts as a failure.
+ */
 export async function runEnvironments(names?: readonly string[]): Promise<Tally> {
+  const start = performance.now()
   await using scratch = new Scratch()
   const outcomes: Outcome[] = []
   for (const environment of environments.filter(({ name }) => names?.includes(name) ?? true)) {
@@ -25,9 +30,10 @@ export async function runEnvironments(names?: readonly string[]): Promise<Tally>
     console.log(`${faults.length > 0 ? "✗" : "✓"} ${name} · ${seconds.toFixed(1)} s`)
     for (const line of shortened(faults.flatMap((fault) => fault.split("\n")))) console.log(`    ${line}`)
   }
-  console.log(`\n${table(outcomes)}\n`)
+  const { line, failed: late } = judgeTime((performance.now() - start) / 1000)
+  console.log(`\n${table(outcomes)}\n\n${line}`)
   const failed = outcomes.filter(({ faults }) => faults.length > 0).length
-  return { passed: outcomes.length - failed, failed }
+  return { passed: outcomes.length - failed, failed: failed + late }
 }
 
 async function tried({ name, run, faults }: Environment, scratch: Scratch): Promise<Outcome> {
