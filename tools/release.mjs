@@ -13,15 +13,24 @@ import { sum, verdict } from "./tally.mjs"
 const { values } = parseArgs({ options: { "dry-run": { type: "boolean", default: false } } })
 const dry = values["dry-run"]
 
-const changes = git(root, "status", "--porcelain")
+const changes = changed()
 if (changes && !dry) {
   console.error(`only what is committed can be released:\n${changes}`)
   process.exit(1)
 }
+// The settings of the builds are files of the root; a few others lie beside them.
+const builtFrom = ["crates", "ts", "tools", ":(glob)*", ":(exclude,glob)*.md", ":(exclude,glob)crates/*/tests/**"]
+const unreleased = changed(...builtFrom)
+if (unreleased) {
+  console.error(
+    `dist is built from crates, ts, tools and the settings beside them, of which this is not committed:\n${unreleased}`,
+  )
+  process.exit(1)
+}
 if (changes) console.log("Uncommitted changes are left out.")
 
-// A dry run does the same in a clone, so that nothing of it stays.
-const folder = dry ? clone() : root
+// All happens in a clone, so that nothing stays of a run that fails.
+const folder = clone()
 const version = raiseVersion(folder)
 console.log(`\n── batchnorm ${version}, commit ${git(root, "rev-parse", "--short", "HEAD")}`)
 
@@ -37,6 +46,7 @@ console.log(`${String(contents.unpackedSize).padStart(8)}  in all, ${contents.si
 console.log("\n── checks")
 const { failed } = sum([
   verdict(`CHANGELOG.md has a section for ${version}, and none above it`, notes !== ""),
+  verdict(`there is no tag v${version} yet`, git(folder, "tag", "--list", `v${version}`) === ""),
   await checkTarball(tarball),
   await checkSize(),
   checkSettings(),
@@ -48,15 +58,35 @@ if (failed > 0 || (!dry && lacking.length > 0)) process.exitCode = 1
 else publish()
 
 function publish() {
+  const tag = `v${version}`
   if (!dry) {
-    git(root, "add", "--all")
-    if (git(root, "status", "--porcelain")) git(root, "commit", "--message", `release: ${version}`)
-    git(root, "tag", `v${version}`)
+    git(folder, "add", "--all")
+    if (git(folder, "status", "--porcelain")) git(folder, "commit", "--quiet", "--message", `release: ${version}`)
+    // `git push --follow-tags` pushes annotated tags alone.
+    git(folder, "tag", "--annotate", "--message", `batchnorm ${version}`, tag)
   }
   const settings = ["--provenance", "--access", "public", "--ignore-scripts", ...(dry ? ["--dry-run"] : [])]
   console.log(`\n── npm publish ${settings.join(" ")}`)
-  execFileSync("npm", ["publish", tarball, ...settings, "--loglevel=error"], { cwd: folder, stdio: "inherit" })
+  try {
+    execFileSync("npm", ["publish", tarball, ...settings, "--loglevel=error"], { cwd: folder, stdio: "inherit" })
+  } catch {
+    console.error("npm did not publish it; nothing was changed here.")
+    process.exitCode = 1
+    return
+  }
+  if (!dry) {
+    git(root, "fetch", "--quiet", "--no-tags", folder, `refs/tags/${tag}:refs/tags/${tag}`)
+    git(root, "merge", "--quiet", "--ff-only", tag)
+  }
   console.log(dry ? "Nothing was published." : "Now: git push --follow-tags")
+}
+
+/**
+ * What is not committed, of all or of some files.
+ * @param {string[]} paths
+ */
+function changed(...paths) {
+  return git(root, "status", "--porcelain", "--untracked-files=all", "--", ...paths)
 }
 
 /** @returns {string} a clone of what is committed, with what was built, until the process ends */
@@ -64,6 +94,10 @@ function clone() {
   const copy = mkdtempSync(join(tmpdir(), "batchnorm-release-"))
   process.once("exit", () => rmSync(copy, { recursive: true, force: true }))
   git(root, "clone", "--quiet", root, copy)
+  for (const key of ["user.name", "user.email"]) {
+    const value = git(root, "config", "--default", "", "--get", key)
+    if (value) git(copy, "config", key, value)
+  }
   cpSync(join(root, "dist"), join(copy, "dist"), { recursive: true })
   return copy
 }
@@ -121,5 +155,5 @@ function readJson(path) {
  * @param {string[]} args
  */
 function git(cwd, ...args) {
-  return execFileSync("git", args, { cwd, encoding: "utf8" }).trim()
+  return execFileSync("git", args, { cwd, encoding: "utf8" }).trimEnd()
 }
