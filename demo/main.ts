@@ -116,7 +116,7 @@ function hear(report: Report): void {
       show(report.pixels as Float32Array<ArrayBuffer>, `A test image, in truth a ${report.label}`)
       break
     case "failed":
-      failure.textContent = inWords(report)
+      failure.textContent = inWords(report, "Restart")
       failure.hidden = false
       isAside = false
       enter("failed")

@@ -70,7 +70,7 @@ export type Report =
   | { readonly kind: "test image"; readonly pixels: Float32Array; readonly label: number }
   | Failure
 
-/** What went wrong, and the code of the package's error where it is one. */
+/** What went wrong, and the code of the error where it is the package's, or of digits that did not come. */
 export interface Failure {
   readonly kind: "failed"
   readonly code: string | undefined

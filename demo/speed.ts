@@ -1,4 +1,4 @@
-import { inWords } from "./failure.ts"
+import { inWords, messageOf } from "./failure.ts"
 import { element, made, significant } from "./format.ts"
 import type { Failure } from "./messages.ts"
 import type { SpeedReport, SpeedRow } from "./speed-messages.ts"
@@ -44,14 +44,14 @@ export function speedSection({ before, after }: { before(): void; after(): void 
     worker.addEventListener("message", ({ data }: MessageEvent<SpeedReport>) => hear(data))
     worker.addEventListener("error", (event) => {
       event.preventDefault()
-      fail({ code: undefined, message: event.message })
+      fail({ code: undefined, message: messageOf(event) })
     })
     return worker
   }
   function fail(failure: Pick<Failure, "code" | "message">): void {
     worker?.terminate()
     worker = undefined
-    if (isMeasuring) end(inWords(failure))
+    if (isMeasuring) end(inWords(failure, "Measure"))
   }
   button.addEventListener("click", () => {
     if (isMeasuring) return

@@ -1,3 +1,4 @@
+import { messageOf } from "./failure.ts"
 import type { Command, Failure, Report } from "./messages.ts"
 
 /**
@@ -43,7 +44,7 @@ export class Trainer {
     })
     worker.addEventListener("error", (event) => {
       event.preventDefault()
-      this.#fail({ kind: "failed", code: undefined, message: event.message })
+      this.#fail({ kind: "failed", code: undefined, message: messageOf(event) })
     })
     return worker
   }

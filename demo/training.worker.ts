@@ -1,5 +1,5 @@
 import { BatchNormError } from "batchnorm"
-import { type Digits, loadDigits } from "./digits.ts"
+import { type Digits, DigitsError, loadDigits } from "./digits.ts"
 import { type Command, epochs, type Report } from "./messages.ts"
 import { Pair } from "./pair.ts"
 
@@ -15,7 +15,7 @@ const report = (message: Report) => self.postMessage(message)
 
 function fail(error: unknown): void {
   clearTimeout(timer)
-  const code = error instanceof BatchNormError ? error.code : undefined
+  const code = error instanceof BatchNormError || error instanceof DigitsError ? error.code : undefined
   report({ kind: "failed", code, message: error instanceof Error ? error.message : String(error) })
 }
 

@@ -3,6 +3,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { extname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { gunzipSync, gzipSync } from "node:zlib"
 import { build } from "vite"
 
 const configFile = fileURLToPath(new URL("../../demo/vite.config.ts", import.meta.url))
@@ -22,6 +23,11 @@ const broken: Readonly<Record<string, (path: string, text: Buffer) => Buffer | s
   "dies-once": before('setTimeout(() => { throw new Error("out of luck") }, 300)'),
   "no-worker": (path, text) => (path.includes("training.worker") ? undefined : text),
   "no-data": (path, text) => (path.endsWith(".gz") ? undefined : text),
+  "html-data": (path, text) => (path.endsWith(".gz") ? "<!doctype html>\n<title>A page</title>\n" : text),
+  "empty-data": (path, text) => (path.endsWith(".gz") ? Buffer.alloc(0) : text),
+  "short-data": (path, text) => (path.endsWith(".gz") ? text.subarray(0, text.length / 2) : text),
+  "fewer-data": (path, text) => (path.endsWith(".gz") ? gzipSync(gunzipSync(text).subarray(0, 10_000)) : text),
+  "lost-data": (_, text) => text,
   "unpacked-data": (_, text) => text,
 }
 
@@ -47,6 +53,7 @@ export async function serveSite(outDir: string): Promise<Site> {
     const [, , how = "", ...rest] = pathname.split("/")
     const path = rest.join("/") || "index.html"
     const file = await readFile(join(outDir, path)).catch(() => undefined)
+    if (how === "lost-data" && path.endsWith(".gz")) return request.socket.destroy()
     const body = file && (broken[how]?.(path, file) ?? (how in broken ? undefined : file))
     if (!body) return response.writeHead(404).end()
     const type = types[extname(path)] ?? "application/octet-stream"
