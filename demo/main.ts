@@ -158,7 +158,6 @@ pauseButton.addEventListener("click", () => {
   if (phase === "training") pause()
   else if (phase === "paused") resume()
 })
-element("restart").addEventListener("click", start)
 element("clear").addEventListener("click", () => pad.clear())
 element("test-image").addEventListener("click", () => {
   if (phase !== "failed") trainer.send({ kind: "test image", index: Math.floor(1e6 * Math.random()) })

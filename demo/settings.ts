@@ -28,8 +28,8 @@ const batch = element<HTMLSelectElement>("batch")
 const convention = element<HTMLSelectElement>("convention")
 const seed = element<HTMLInputElement>("seed")
 
-/** Fills the form; `onChange` is called with each valid change. */
-export function settingsForm(onChange: () => void): void {
+/** Fills the form; `onStart` is called at each change and at Restart, unless a value cannot be: the browser says which, and why. */
+export function settingsForm(onStart: () => void): void {
   rate.append(...rates.map((value) => made("option", { value: String(value) }, String(value))))
   batch.append(...batchSizes.map((value) => made("option", { value: String(value) }, String(value))))
   convention.append(...Object.entries(conventions).map(([value, name]) => made("option", { value }, name)))
@@ -39,14 +39,16 @@ export function settingsForm(onChange: () => void): void {
     const button = made("button", { type: "button" }, name)
     button.addEventListener("click", () => {
       fill({ ...defaults, ...changes })
-      onChange()
+      onStart()
     })
     element("presets").append(button)
   }
   const form = element<HTMLFormElement>("settings")
-  form.addEventListener("change", () => {
-    if (form.reportValidity()) onChange()
-  })
+  const startIfValid = () => {
+    if (form.reportValidity()) onStart()
+  }
+  form.addEventListener("change", startIfValid)
+  element("restart").addEventListener("click", startIfValid)
   form.addEventListener("submit", (event) => event.preventDefault())
 }
 

@@ -221,6 +221,37 @@ describe.each(Object.entries(browsers))("%s", (name, launch) => {
     await says("#convention-note", "running statistics are those of the last batch, of the unbiased variance")
   })
 
+  test("a seed that cannot be is said to be none, and starts nothing", async () => {
+    await open()
+    const seed = (await page.$("#seed"))! as ElementHandle<HTMLInputElement>
+    const enter = async (text: string) => {
+      await seed.evaluate((input) => {
+        input.focus()
+        input.select()
+      })
+      await page.keyboard.press("Backspace")
+      await page.keyboard.type(text)
+    }
+    await trained(1)
+    await click("#pause")
+    await says("#state", "Paused")
+    const state = await textOf("#state")
+    for (const text of ["", "-5", "1.5", "9999999"]) {
+      await enter(text)
+      // At once, and again when the change has been judged.
+      for (let i = 0; i < 2; i++) {
+        await click("#restart")
+        expect(await textOf("#state"), text).toBe(state)
+        expect(await page.evaluate(() => document.activeElement?.id), text).toBe("seed")
+        expect(await seed.evaluate((input) => input.validationMessage), text).not.toBe("")
+      }
+    }
+    await enter("999999")
+    await click("#restart")
+    await says("#state", "Training")
+    await trained(1)
+  })
+
   test("the keyboard is enough", async () => {
     await open()
     const visited: string[] = []
