@@ -11,6 +11,8 @@ export interface CurvesOptions {
   readonly key: HTMLElement
   readonly isLogarithmic: boolean
   readonly format: (value: number) => string
+  /** A round value, at the axis. */
+  readonly formatTick: (value: number) => string
   /** Of the values shown, the least and the greatest of the axis. */
   readonly range: (least: number, greatest: number) => [number, number]
 }
@@ -66,7 +68,7 @@ export class Curves {
   }
 
   #made(): uPlot {
-    const { chart, isLogarithmic, format, range } = this.#options
+    const { chart, isLogarithmic, formatTick, range } = this.#options
     const axis = {
       stroke: colour("muted"),
       font,
@@ -95,7 +97,7 @@ export class Curves {
             size: 56,
             // uPlot's own splits of a logarithm are nine in each decade.
             ...(isLogarithmic && { splits: decades }),
-            values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))),
+            values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : formatTick(tick))),
           },
         ],
         series: [

@@ -1,5 +1,5 @@
 import { Curves } from "./curves.ts"
-import { element, made, nameOf, percent, significant } from "./format.ts"
+import { element, made, nameOf, percent, round, significant } from "./format.ts"
 import { type Both, type EpochOfOne, type NetworkName, networks } from "./messages.ts"
 
 /** Both networks in each epoch, from 0 on. */
@@ -10,6 +10,7 @@ const loss = new Curves({
   key: element("loss-key"),
   isLogarithmic: true,
   format: significant,
+  formatTick: round,
   range: (least, greatest) => [
     10 ** Math.floor(Math.log10(least > 0 ? least : 0.1)),
     10 ** Math.ceil(Math.log10(greatest > 0 ? greatest : 1)),
@@ -20,7 +21,8 @@ const accuracy = new Curves({
   chart: element("accuracy-chart"),
   key: element("accuracy-key"),
   isLogarithmic: false,
-  format: (value) => `${Number(value.toFixed(1))}\u00a0%`,
+  format: (value) => percent(value / 100),
+  formatTick: (value) => `${round(value)}\u00a0%`,
   range: (least) => [Math.max(0, Math.floor((least ?? 0) / 10 - 0.2) * 10), 100],
 })
 

@@ -119,7 +119,11 @@ describe.each(Object.entries(browsers))("%s", (name, launch) => {
     expect(accuracyWith).toBeGreaterThan(95)
     expect(accuracyWithout).toBeGreaterThan(90)
     expect(Math.max(lossWith!, lossWithout!)).toBeLessThan(0.1)
-    expect(await textOf("#outcome")).toContain(`with batch norm tells ${accuracyWith!.toFixed(1)}`)
+    expect(await textOf("#outcome")).toContain(`with batch norm tells ${numbers[2]} of`)
+    expect(await textOf("#accuracy-key")).toBe(`with batch norm ${numbers[2]}without ${numbers[3]}`)
+    expect(await textOf("#loss-key")).toBe(`with batch norm ${numbers[0]}without ${numbers[1]}`)
+    for (const text of numbers.slice(0, 2)) expect(text!.replace(/^[0.]+/, "")).toMatch(/^\d{3}$/)
+    for (const text of numbers.slice(2)) expect(text).toMatch(/^\d+\.\d\u00a0%$/)
     for (const chart of ["#loss", "#accuracy"]) {
       const canvas = (await page.$(`${chart}-chart canvas`))!
       for (const network of ["with", "without"]) expect(await painted(canvas, network)).toBeGreaterThan(200)
