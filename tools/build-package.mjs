@@ -1,6 +1,5 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { breakLines } from "./break-lines.mjs"
 import { command, SetUpError } from "./set-up/command.mjs"
 import { projectNode, root, toolsFolder } from "./set-up/environment.mjs"
 import { fingerprint, isStamped, stamped } from "./set-up/fingerprint.mjs"
@@ -41,6 +40,8 @@ async function build(say) {
     log: name,
     isBuild: true,
   })
+  // It needs a package, and this file is read before they are installed.
+  const { breakLines } = await import("./break-lines.mjs")
   copyFileSync(join(root, "ts/generated/kernel_bg.wasm"), join(folder, "kernel.wasm"))
 
   for (const file of readdirSync(folder).filter((entry) => entry.endsWith(".js"))) {
