@@ -200,8 +200,8 @@ export function differentiate(
     (frozen ? frozenFlag : 0)
   runTiles(sums ? sumPiece : undefined, outputs ? mapPiece : undefined, outputs, flags)
   if (dmean || dvariance) {
-    if (later) finishLater(dmean, dvariance, variance, gamma, epsilon)
-    else finishStatistics(dmean, dvariance, variance, gamma, epsilon)
+    if (later) finishLater(dmean, dvariance, variance, gamma)
+    else finishStatistics(dmean, dvariance, variance, gamma)
   }
   if (setOf(out) === wanted) return out
   const vectors = { dgamma, dbeta, dmean, dvariance }
@@ -215,8 +215,8 @@ function finishStatistics(
   dvariance: Vector | undefined,
   variance: ArrayLike<number>,
   gamma: ArrayLike<number> | undefined,
-  epsilon: number,
 ): void {
+  const epsilon = epsilonOfCall[0] as number
   for (let channel = 0; channel < variance.length; channel++) {
     const sum = (variance[channel] as number) + epsilon
     const slope = gamma?.[channel] ?? 1
