@@ -237,9 +237,11 @@ export async function runTilesLater(
   }
 }
 
-/** Whether the buffers of all arrays are still there. */
+/** Whether the buffers of all arrays and vectors are still there. */
 function checkAllHeld(): void {
   for (const array of arrays) if (array) checkHeld(array, view.count * view.statistics)
+  for (const values of givenValues) if (values && typeof values !== "function") checkHeld(values, view.statistics)
+  for (const vector of takenInto) if (vector) checkHeld(vector, view.statistics)
   if (weighting) checkHeld(weighting.data, elements(weighting.shape))
 }
 

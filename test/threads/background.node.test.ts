@@ -178,6 +178,42 @@ describe("what cannot be is an error that says why, after which all goes on", ()
     expect(moments(x, [0])).toEqual(alone.moments(x, [0]))
   })
 
+  test("a call that slips in behind one that computed nothing", async () => {
+    const results: unknown[] = []
+    // In each of the microtasks in which that comes to its end.
+    const slip = async (times: number) => {
+      for (let count = 0; count < times; count++) {
+        await null
+        try {
+          results.push(moments(x, [0]))
+        } catch (error) {
+          results.push(error)
+        }
+      }
+    }
+    await inBackground(() => {
+      void slip(12)
+    })
+    await slip(12)
+    const due = alone.moments(x, [0])
+    expect(results.length).toBe(24)
+    for (const result of results) expect(result).toEqual(result instanceof Error ? expect.objectContaining(busy) : due)
+    expect(results.at(-1)).toEqual(due)
+  })
+
+  test("γ that is transferred meanwhile", async () => {
+    const gamma = new Float64Array(200).fill(2)
+    const wide = allocate([4, 200, 64, 64])
+    const call = inBackground(() => {
+      const result = forward(wide, { axis: 1, gamma, out: { y: wide } })
+      structuredClone(gamma, { transfer: [gamma.buffer] })
+      return result
+    })
+    await expect(call).rejects.toMatchObject({ code: "state" })
+    wide.dispose()
+    expect(moments(x, [0])).toEqual(alone.moments(x, [0]))
+  })
+
   test("two calls in one", async () => {
     await expect(inBackground(() => [forward(x), forward(x)])).rejects.toMatchObject(busy)
     expect(moments(x, [0])).toEqual(alone.moments(x, [0]))

@@ -42,7 +42,7 @@ export function inBackground<R>(call: () => R): Promise<R> {
   return inTurn(() => {
     checkCall(call)
     attach()
-    return canGoOn() ? compute(call) : call()
+    return canGoOn() ? compute(call) : resultOf(call)
   })
 }
 
@@ -61,10 +61,13 @@ async function compute<R>(call: () => R): Promise<R> {
 
 /** Makes a call, and resolves to what it returned when its passes have been run; if it throws they are all the same. */
 async function passesOf<R>(call: () => R): Promise<R> {
+  let isMade = false
   let passes: Promise<void> | undefined
   const actions: (() => void)[] = []
   const open = () => {
-    if (passes) throw new StateError("a call is under way in the background: await its promise before the next one")
+    if (isMade || passes) {
+      throw new StateError("a call is under way in the background: await its promise before the next one")
+    }
   }
   setLater({
     open,
@@ -79,13 +82,19 @@ async function passesOf<R>(call: () => R): Promise<R> {
     },
   })
   try {
-    const result = call()
-    checkResult(result)
-    return result
+    return resultOf(call)
   } finally {
-    if (passes) await passes
+    // Whatever runs before the promise resolves is another call.
+    isMade = true
+    await passes
     for (const action of actions) action()
   }
+}
+
+function resultOf<R>(call: () => R): R {
+  const result = call()
+  checkResult(result)
+  return result
 }
 
 /** When this thread has last begun to compute. */

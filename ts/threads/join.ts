@@ -38,9 +38,9 @@ export function goOn(inBackground: boolean): void {
   hold(inBackground)
 }
 
-/** How many threads compute: all, or all others. */
+/** How many threads compute: all, or all others, of which the last may just have been lost. */
 export function sharers(): number {
-  return isInBackground ? threadCount() - 1 : threadCount()
+  return Math.max(1, isInBackground ? threadCount() - 1 : threadCount())
 }
 
 /** When the jobs that were forked are done; resolves to whether there were any. */
